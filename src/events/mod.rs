@@ -1,0 +1,7 @@
+//! What a run says of itself, and the names that everybody uses.
+//!
+//! [`messages`] are Cucumber Messages, the one stream that every report is a fold over; [`names`]
+//! are what features, the client and the embedded cloud call the things they share.
+
+pub mod messages;
+pub mod names;

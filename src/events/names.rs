@@ -1,0 +1,95 @@
+//! The names that features, client and embedded cloud share: one type each, so that a compute is
+//! never passed where an instance is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares a name: a string with a type of its own that prints as the string.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the name as it is.
+            pub fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// An instance's id in the cloud (a UUID; kept as text, because the cloud decides).
+    ServerId
+}
+name! {
+    /// A compute as the API names it in `OS-EXT-SRV-ATTR:host` and in `os-services`.
+    ComputeName
+}
+name! {
+    /// The id that all instances of one create request share, `r-` and eight characters.
+    ReservationId
+}
+name! {
+    /// A migration record's `uuid` (since microversion 2.59), placement's consumer of the source.
+    MigrationUuid
+}
+
+/// A migration record's number, the id that `/servers/{id}/migrations/{number}` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MigrationNumber(pub u64);
+
+impl fmt::Display for MigrationNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name that a scenario gives an instance, as in `"web"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, cucumber::Parameter)]
+#[param(name = "instance", regex = "\"([a-z][a-z0-9-]*)\"")]
+pub struct InstanceName(String);
+
+impl InstanceName {
+    /// The name as text, without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `prefix-1` to `prefix-COUNT`, as the cloud names the instances of one request.
+    pub fn numbered(prefix: &Self, count: usize) -> impl Iterator<Item = Self> {
+        (1..=count).map(move |n| Self(format!("{prefix}-{n}")))
+    }
+}
+
+impl FromStr for InstanceName {
+    type Err = std::convert::Infallible;
+
+    /// Takes the name with or without its quotes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.trim_matches('"').to_owned()))
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
