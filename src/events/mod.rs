@@ -1,7 +1,10 @@
 //! What a run says of itself, and the names that everybody uses.
 //!
-//! [`messages`] are Cucumber Messages, the one stream that every report is a fold over; [`names`]
-//! are what features, the client and the embedded cloud call the things they share.
+//! [`messages`] are Cucumber Messages, the one stream that every report is a fold over; [`stream`]
+//! carries them; [`hooks`] names what stands around a scenario's steps; [`names`] are what
+//! features, the client and the embedded cloud call the things they share.
 
+pub mod hooks;
 pub mod messages;
 pub mod names;
+pub mod stream;
