@@ -116,10 +116,7 @@ impl Stage {
 
 /// The stage of the current task, to hand to a task that it starts; `None` outside a scenario.
 pub fn stage() -> Option<Stage> {
-    STAGE
-        .try_with(|stage| stage.borrow().clone())
-        .ok()
-        .flatten()
+    STAGE.try_with(Stage::clone).ok()
 }
 
 /// Attaches text to the running step; outside a scenario nobody listens and nothing happens.
