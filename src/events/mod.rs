@@ -1,9 +1,11 @@
 //! What a run says of itself, and the names that everybody uses.
 //!
 //! [`messages`] are Cucumber Messages, the one stream that every report is a fold over; [`stream`]
-//! carries them; [`hooks`] names what stands around a scenario's steps; [`names`] are what
+//! carries them; [`evidence`] is what
+//! they attach; [`hooks`] names what stands around a scenario's steps; [`names`] are what
 //! features, the client and the embedded cloud call the things they share.
 
+pub mod evidence;
 pub mod hooks;
 pub mod messages;
 pub mod names;

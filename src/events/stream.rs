@@ -119,16 +119,16 @@ pub fn stage() -> Option<Stage> {
     STAGE.try_with(Stage::clone).ok()
 }
 
-/// Attaches text to the running step; outside a scenario nobody listens and nothing happens.
-pub fn attach(media_type: &str, body: String) {
+/// Attaches text to the running step; outside a scenario nobody listens and `body` is not asked.
+pub fn attach(media_type: &str, body: impl FnOnce() -> String) {
     if let Some(stage) = stage() {
-        stage.attach(media_type, body);
+        stage.attach(media_type, body());
     }
 }
 
 /// Attaches one line of log to the running step.
 pub fn log(line: impl Into<String>) {
-    attach(LOG, line.into());
+    attach(LOG, || line.into());
 }
 
 /// Says what the current scenario waits for and what it saw last.
