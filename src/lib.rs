@@ -8,6 +8,7 @@
 pub mod api;
 pub mod config;
 pub mod events;
+pub mod journal;
 pub mod report;
 pub mod runner;
 pub mod sim;
