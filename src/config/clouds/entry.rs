@@ -153,12 +153,7 @@ pub struct Tls {
 
 impl Default for Tls {
     fn default() -> Self {
-        Self {
-            verify: true,
-            cacert: None,
-            cert: None,
-            key: None,
-        }
+        Self { verify: true, cacert: None, cert: None, key: None }
     }
 }
 
@@ -180,10 +175,7 @@ impl CloudEntry {
             name: name.to_owned(),
             origin: "this program".to_owned(),
             auth_url,
-            credential: Credential::Password {
-                user: named(user),
-                password,
-            },
+            credential: Credential::Password { user: named(user), password },
             scope: Scope::Project(named(project)),
             region: None,
             interfaces: vec![Interface::Public],
@@ -199,11 +191,7 @@ impl CloudEntry {
 
 /// Reads the layers; everything that is wrong is wrong here and not at the first request.
 pub(super) fn judge(layers: Layered, home: Option<&Path>) -> Result<CloudEntry, CloudsError> {
-    let mut judge = Judge {
-        layers,
-        home,
-        warnings: Vec::new(),
-    };
+    let mut judge = Judge { layers, home, warnings: Vec::new() };
     judge.warn_of_other_readings();
     let auth_url = judge.auth_url()?;
     let credential = judge.credential()?;
@@ -228,22 +216,15 @@ pub(super) fn judge(layers: Layered, home: Option<&Path>) -> Result<CloudEntry, 
         warnings: Vec::new(),
     };
     for (key, node) in &settings {
-        if let Some(service) = key
-            .strip_suffix("_endpoint_override")
-            .or_else(|| key.strip_suffix("_endpoint"))
+        if let Some(service) =
+            key.strip_suffix("_endpoint_override").or_else(|| key.strip_suffix("_endpoint"))
         {
             let url = judge.url(&judge.scalar(key, node)?, key)?;
-            entry
-                .endpoint_overrides
-                .insert(service.replace('_', "-"), url);
+            entry.endpoint_overrides.insert(service.replace('_', "-"), url);
         } else if let Some(service) = key.strip_suffix("_interface") {
-            entry
-                .service_interfaces
-                .insert(service.replace('_', "-"), judge.interfaces(node)?);
+            entry.service_interfaces.insert(service.replace('_', "-"), judge.interfaces(node)?);
         } else if let Some(service) = key.strip_suffix("_region_name") {
-            entry
-                .service_regions
-                .insert(service.replace('_', "-"), judge.scalar(key, node)?.text);
+            entry.service_regions.insert(service.replace('_', "-"), judge.scalar(key, node)?.text);
         }
     }
     entry.warnings = judge.layers.warnings;
@@ -302,10 +283,7 @@ impl Judge<'_> {
     }
 
     fn value(&self, map: &Map, key: &str) -> Result<Option<Scalar>, CloudsError> {
-        let value = map
-            .get(key)
-            .map(|node| self.scalar(key, node))
-            .transpose()?;
+        let value = map.get(key).map(|node| self.scalar(key, node)).transpose()?;
         Ok(value.filter(|scalar| !scalar.text.is_empty()))
     }
 
@@ -314,9 +292,7 @@ impl Judge<'_> {
     }
 
     fn auth(&self, key: &str) -> Result<Option<String>, CloudsError> {
-        Ok(self
-            .value(&self.layers.auth, key)?
-            .map(|scalar| scalar.text))
+        Ok(self.value(&self.layers.auth, key)?.map(|scalar| scalar.text))
     }
 
     fn secret(&self, key: &str, help: &str) -> Result<Secret, CloudsError> {
@@ -349,11 +325,7 @@ impl Judge<'_> {
         let mut rest = scalar.text.as_str();
         while let Some((before, tail)) = rest.split_once('{') {
             let (key, after) = tail.split_once('}').ok_or_else(|| {
-                self.shape(
-                    scalar,
-                    "auth.auth_url",
-                    "an address with `{key}` in whole braces",
-                )
+                self.shape(scalar, "auth.auth_url", "an address with `{key}` in whole braces")
             })?;
             let value = self.setting(key)?.ok_or_else(|| {
                 self.missing(
@@ -381,11 +353,7 @@ impl Judge<'_> {
                 is: "an address with a user or password in it".to_owned(),
                 should: "an address alone; name and password go under `auth`",
             }),
-            None => Err(self.shape(
-                scalar,
-                key,
-                "an address that begins with http:// or https://",
-            )),
+            None => Err(self.shape(scalar, key, "an address that begins with http:// or https://")),
         }
     }
 
@@ -418,16 +386,12 @@ impl Judge<'_> {
         let Some(name) = self.auth("username")? else {
             return Ok(None);
         };
-        Ok(Some(Owned::Name {
-            name,
-            domain: self.domain_of("user")?,
-        }))
+        Ok(Some(Owned::Name { name, domain: self.domain_of("user")? }))
     }
 
     fn credential(&self) -> Result<Credential, CloudsError> {
-        let kind = self
-            .setting("auth_type")?
-            .map_or_else(|| "password".to_owned(), |scalar| scalar.text);
+        let kind =
+            self.setting("auth_type")?.map_or_else(|| "password".to_owned(), |scalar| scalar.text);
         match kind.as_str() {
             "password" | "v3password" => self.password(),
             "v3applicationcredential" => self.application_credential(),
@@ -441,27 +405,19 @@ impl Judge<'_> {
     }
 
     fn password(&self) -> Result<Credential, CloudsError> {
-        let by_credential = self
-            .layers
-            .auth
-            .contains_key("application_credential_secret");
+        let by_credential = self.layers.auth.contains_key("application_credential_secret");
         if by_credential && !self.layers.auth.contains_key("password") {
             let help = "without it the cloud is logged in to with a password, but `auth` has an application credential";
             return Err(self.missing("`auth_type: v3applicationcredential`", help));
         }
         let help = "`auth_type: password` (the default) logs in with `username` or `user_id`";
-        let user = self
-            .user()?
-            .ok_or_else(|| self.missing("`username` under `auth`", help))?;
+        let user = self.user()?.ok_or_else(|| self.missing("`username` under `auth`", help))?;
         let password = self.secret("password", "it may stand in secure.yaml")?;
         Ok(Credential::Password { user, password })
     }
 
     fn application_credential(&self) -> Result<Credential, CloudsError> {
-        let secret = self.secret(
-            "application_credential_secret",
-            "it may stand in secure.yaml",
-        )?;
+        let secret = self.secret("application_credential_secret", "it may stand in secure.yaml")?;
         let credential = match (
             self.auth("application_credential_id")?,
             self.auth("application_credential_name")?,
@@ -500,9 +456,9 @@ impl Judge<'_> {
         }
         if let Some(system) = self.auth("system_scope")? {
             if system != "all" {
-                return Err(self.unusable(format!(
-                    "`system_scope` is `{system}`, but can only be `all`"
-                )));
+                return Err(
+                    self.unusable(format!("`system_scope` is `{system}`, but can only be `all`"))
+                );
             }
             scopes.push(("the system", Scope::System));
         }
@@ -511,10 +467,9 @@ impl Judge<'_> {
         }
         if scopes.len() > 1 {
             let named: Vec<_> = scopes.iter().map(|(name, _)| *name).collect();
-            return Err(self.unusable(format!(
-                "a token is for one thing, not for {}",
-                named.join(" and ")
-            )));
+            return Err(
+                self.unusable(format!("a token is for one thing, not for {}", named.join(" and ")))
+            );
         }
         Ok(scopes.pop().map_or(Scope::Unasked, |(_, scope)| scope))
     }
@@ -527,10 +482,9 @@ impl Judge<'_> {
             _ => Err(self.shape(scalar, "interface", "public, internal or admin")),
         };
         match node {
-            Node::List(items, _) if !items.is_empty() => items
-                .iter()
-                .map(|item| one(&self.scalar("interface", item)?))
-                .collect(),
+            Node::List(items, _) if !items.is_empty() => {
+                items.iter().map(|item| one(&self.scalar("interface", item)?)).collect()
+            }
             other => Ok(vec![one(&self.scalar("interface", other)?)?]),
         }
     }
@@ -544,12 +498,10 @@ impl Judge<'_> {
     }
 
     fn path(&self, key: &str) -> Result<Option<PathBuf>, CloudsError> {
-        Ok(self
-            .setting(key)?
-            .map(|scalar| match (scalar.text.strip_prefix("~/"), self.home) {
-                (Some(rest), Some(home)) => home.join(rest),
-                _ => PathBuf::from(scalar.text),
-            }))
+        Ok(self.setting(key)?.map(|scalar| match (scalar.text.strip_prefix("~/"), self.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(scalar.text),
+        }))
     }
 
     fn tls(&mut self) -> Result<Tls, CloudsError> {
@@ -563,23 +515,15 @@ impl Judge<'_> {
         if cert.is_none() && key.is_some() {
             return Err(self.missing("`cert`", "`key` is the key of a client certificate"));
         }
-        Ok(Tls {
-            verify,
-            cacert,
-            cert,
-            key,
-        })
+        Ok(Tls { verify, cacert, cert, key })
     }
 
     fn timeout(&self) -> Result<Option<Duration>, CloudsError> {
         let Some(scalar) = self.setting("api_timeout")? else {
             return Ok(None);
         };
-        let seconds = scalar
-            .text
-            .parse()
-            .ok()
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let seconds =
+            scalar.text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         match seconds.filter(|span| !span.is_zero()) {
             Some(span) => Ok(Some(span)),
             None => Err(self.shape(&scalar, "api_timeout", "a number of seconds above 0")),

@@ -87,10 +87,7 @@ pub enum CloudsError {
 }
 
 fn unknown(name: &str, known: &[String], variables: bool, looked: &[PathBuf]) -> String {
-    let files: Vec<_> = looked
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let files: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
     if variables {
         return format!(
             "cloud `{name}` is made of the OS_* variables, but none is set (OS_AUTH_URL, OS_USERNAME, …)"

@@ -24,28 +24,14 @@ struct Kind {
     variable: Option<&'static str>,
 }
 
-const CLOUDS: Kind = Kind {
-    stem: "clouds",
-    variable: Some("OS_CLIENT_CONFIG_FILE"),
-};
-const SECURE: Kind = Kind {
-    stem: "secure",
-    variable: Some("OS_CLIENT_SECURE_FILE"),
-};
-const PUBLIC: Kind = Kind {
-    stem: "clouds-public",
-    variable: None,
-};
+const CLOUDS: Kind = Kind { stem: "clouds", variable: Some("OS_CLIENT_CONFIG_FILE") };
+const SECURE: Kind = Kind { stem: "secure", variable: Some("OS_CLIENT_SECURE_FILE") };
+const PUBLIC: Kind = Kind { stem: "clouds-public", variable: None };
 
 pub(super) fn find(environment: &Environment, cwd: &Path) -> Result<Clouds, CloudsError> {
     let folders = folders(environment, cwd);
-    let mut search = Search {
-        environment,
-        folders: &folders,
-        cwd,
-        read: Vec::new(),
-        skipped: Vec::new(),
-    };
+    let mut search =
+        Search { environment, folders: &folders, cwd, read: Vec::new(), skipped: Vec::new() };
     let described = search.first(&CLOUDS)?;
     let secrets = search.first(&SECURE)?;
     let public = search.first(&PUBLIC)?;
@@ -55,23 +41,15 @@ pub(super) fn find(environment: &Environment, cwd: &Path) -> Result<Clouds, Clou
         all.merge(secrets);
     }
     let clouds = top(&all, "clouds")?;
-    let profiles = public
-        .as_ref()
-        .map_or(Ok(Map::new()), |public| top(public, "public-clouds"))?;
-    let name = environment
-        .get("OS_CLOUD_NAME")
-        .unwrap_or("envvars")
-        .to_owned();
+    let profiles = public.as_ref().map_or(Ok(Map::new()), |public| top(public, "public-clouds"))?;
+    let name = environment.get("OS_CLOUD_NAME").unwrap_or("envvars").to_owned();
     let (read, skipped) = (search.read, search.skipped);
     Ok(Clouds {
         clouds,
         profiles,
         variables: (name, variables(environment)),
         read,
-        looked: folders
-            .iter()
-            .map(|folder| folder.join("clouds.yaml"))
-            .collect(),
+        looked: folders.iter().map(|folder| folder.join("clouds.yaml")).collect(),
         skipped,
         home: environment.get("HOME").map(PathBuf::from),
     })
@@ -98,22 +76,11 @@ fn top(document: &Node, key: &str) -> Result<Map, CloudsError> {
 fn folders(environment: &Environment, cwd: &Path) -> Vec<PathBuf> {
     let home = environment.get("HOME").map(PathBuf::from);
     let dot_config = home.map(|home| home.join(".config"));
-    let user = environment
-        .get("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or(dot_config.clone());
+    let user = environment.get("XDG_CONFIG_HOME").map(PathBuf::from).or(dot_config.clone());
     let site = environment.get("XDG_CONFIG_DIRS").unwrap_or("/etc/xdg");
-    let site = site
-        .split(':')
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
+    let site = site.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let mut folders = vec![cwd.to_owned()];
-    for folder in user
-        .into_iter()
-        .chain(dot_config)
-        .chain(site)
-        .chain([PathBuf::from("/etc")])
-    {
+    for folder in user.into_iter().chain(dot_config).chain(site).chain([PathBuf::from("/etc")]) {
         let folder = folder.join("openstack");
         if !folders.contains(&folder) {
             folders.push(folder);
@@ -127,9 +94,7 @@ fn variables(environment: &Environment) -> Option<Map> {
     let ours = |name: &str| {
         name.starts_with("OS_") && !FOREIGN.iter().any(|foreign| name.starts_with(foreign))
     };
-    let describes = environment
-        .iter()
-        .any(|(name, _)| ours(name) && !SELECTORS.contains(&name));
+    let describes = environment.iter().any(|(name, _)| ours(name) && !SELECTORS.contains(&name));
     let chosen =
         |name: &str| ours(name) && (name == "OS_REGION_NAME" || !SELECTORS.contains(&name));
     describes.then(|| {
@@ -139,15 +104,8 @@ fn variables(environment: &Environment) -> Option<Map> {
             .map(|(name, value)| {
                 let place = Place::Variable(name.to_owned());
                 // A variable is a text already, so it can't be taken for anything else.
-                let scalar = Scalar {
-                    text: value.to_owned(),
-                    plain: false,
-                    place,
-                };
-                (
-                    name.trim_start_matches("OS_").to_lowercase(),
-                    Node::Scalar(scalar),
-                )
+                let scalar = Scalar { text: value.to_owned(), plain: false, place };
+                (name.trim_start_matches("OS_").to_lowercase(), Node::Scalar(scalar))
             })
             .collect()
     })
@@ -163,9 +121,8 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn first(&mut self, kind: &Kind) -> Result<Option<Node>, CloudsError> {
-        if let Some((variable, path)) = kind
-            .variable
-            .and_then(|name| Some((name, self.environment.get(name)?)))
+        if let Some((variable, path)) =
+            kind.variable.and_then(|name| Some((name, self.environment.get(name)?)))
         {
             let path = self.cwd.join(path);
             let text = std::fs::read_to_string(&path).map_err(|error| CloudsError::NamedFile {
@@ -185,9 +142,9 @@ impl Search<'_> {
                             error.kind(),
                             ErrorKind::NotFound | ErrorKind::NotADirectory
                         ) => {}
-                    Err(error) => self
-                        .skipped
-                        .push(format!("{} was skipped: {error}", path.display())),
+                    Err(error) => {
+                        self.skipped.push(format!("{} was skipped: {error}", path.display()))
+                    }
                 }
             }
         }

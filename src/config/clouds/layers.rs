@@ -70,11 +70,7 @@ pub(super) fn of(
     };
     let own = underscored(own);
     let from_variables = name == variables_name;
-    let origin = if from_variables {
-        "OS_* variables".to_owned()
-    } else {
-        files(clouds)
-    };
+    let origin = if from_variables { "OS_* variables".to_owned() } else { files(clouds) };
 
     let mut warnings = clouds.skipped.clone();
     let mut settings = profile(clouds, &own, &mut warnings, from_variables)?;
@@ -89,22 +85,11 @@ pub(super) fn of(
     auth.retain(|_, value| !value.is_null());
     gather_auth(&mut settings, &mut auth);
     spread_domain(&mut auth);
-    Ok(Layered {
-        name: name.to_owned(),
-        origin,
-        settings,
-        auth,
-        warnings,
-    })
+    Ok(Layered { name: name.to_owned(), origin, settings, auth, warnings })
 }
 
 fn files(clouds: &Clouds) -> String {
-    clouds
-        .read
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(" + ")
+    clouds.read.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" + ")
 }
 
 /// The `clouds-public` entry that the cloud builds on.
@@ -115,9 +100,7 @@ fn profile(
     variables: bool,
 ) -> Result<Map, CloudsError> {
     // `cloud` is the old spelling; among the variables it is the one that chooses.
-    let wanted = own
-        .get("profile")
-        .or_else(|| own.get("cloud").filter(|_| !variables));
+    let wanted = own.get("profile").or_else(|| own.get("cloud").filter(|_| !variables));
     let Some(Node::Scalar(wanted)) = wanted.filter(|node| !node.is_null()) else {
         return Ok(Map::new());
     };
@@ -182,19 +165,12 @@ fn choose_region(
             .collect(),
         _ => Vec::new(),
     };
-    let regions = regions
-        .into_iter()
-        .map(region_entry)
-        .collect::<Result<Vec<_>, _>>()?;
+    let regions = regions.into_iter().map(region_entry).collect::<Result<Vec<_>, _>>()?;
     let chosen = match wanted {
         None => regions.into_iter().next(),
         Some(wanted) if regions.is_empty() => Some((given_region(wanted), Map::new())),
         Some(wanted) => {
-            let known = regions
-                .iter()
-                .map(|(node, _)| text(node))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let known = regions.iter().map(|(node, _)| text(node)).collect::<Vec<_>>().join(", ");
             let chosen = regions.into_iter().find(|(node, _)| text(node) == wanted);
             Some(chosen.ok_or_else(|| CloudsError::Region {
                 cloud: cloud.to_owned(),
@@ -213,11 +189,7 @@ fn choose_region(
 
 fn given_region(name: &str) -> Node {
     let place = Place::Variable("region given".to_owned());
-    Node::Scalar(super::node::Scalar {
-        text: name.to_owned(),
-        plain: false,
-        place,
-    })
+    Node::Scalar(super::node::Scalar { text: name.to_owned(), plain: false, place })
 }
 
 fn text(node: &Node) -> &str {
@@ -232,10 +204,7 @@ fn region_entry(node: Node) -> Result<(Node, Map), CloudsError> {
     match node {
         Node::Scalar(_) => Ok((node, Map::new())),
         Node::Map(mut map, place) => {
-            let values = mapping(&map, "values")?
-                .cloned()
-                .map(underscored)
-                .unwrap_or_default();
+            let values = mapping(&map, "values")?.cloned().map(underscored).unwrap_or_default();
             match map.remove("name") {
                 Some(name @ Node::Scalar(_)) => Ok((name, values)),
                 _ => Err(not_regions(&Node::Map(map, place))),
@@ -308,8 +277,7 @@ fn spread_domain(auth: &mut Map) {
     for kind in ["id", "name"] {
         if let Some(domain) = auth.remove(&format!("domain_{kind}")) {
             for owner in ["user", "project"] {
-                auth.entry(format!("{owner}_domain_{kind}"))
-                    .or_insert_with(|| domain.clone());
+                auth.entry(format!("{owner}_domain_{kind}")).or_insert_with(|| domain.clone());
             }
         }
     }

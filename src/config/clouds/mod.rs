@@ -33,10 +33,7 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// A variable's value; one that is set but empty counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// All variables that are set and not empty, in order of their names.
@@ -50,12 +47,7 @@ impl Environment {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
-        Self(
-            variables
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -132,11 +124,7 @@ impl Clouds {
         CloudsError::Unknown {
             name: name.to_owned(),
             variables: name == self.variables.0,
-            looked: if self.read.is_empty() {
-                self.looked.clone()
-            } else {
-                self.read.clone()
-            },
+            looked: if self.read.is_empty() { self.looked.clone() } else { self.read.clone() },
             known,
         }
     }

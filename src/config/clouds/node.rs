@@ -62,21 +62,15 @@ impl Scalar {
             return Some("a number");
         }
         let date = text.len() >= 10
-            && text
-                .get(..10)
-                .is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok());
+            && text.get(..10).is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok());
         date.then_some("a date")
     }
 }
 
 fn radix_number(digits: &str) -> bool {
-    [("0x", 16), ("0o", 8), ("0b", 2)]
-        .iter()
-        .any(|(prefix, radix)| {
-            digits
-                .strip_prefix(prefix)
-                .is_some_and(|rest| u64::from_str_radix(rest, *radix).is_ok())
-        })
+    [("0x", 16), ("0o", 8), ("0b", 2)].iter().any(|(prefix, radix)| {
+        digits.strip_prefix(prefix).is_some_and(|rest| u64::from_str_radix(rest, *radix).is_ok())
+    })
 }
 
 /// A truth value as YAML 1.1 writes it, which is what the other OpenStack tools read.
@@ -142,52 +136,31 @@ impl Node {
 /// Reads a file's text; by its name as JSON, else as YAML. An empty file is an empty mapping.
 pub(super) fn parse(path: &Arc<Path>, text: &str) -> Result<Node, CloudsError> {
     let text = text.trim_start_matches('\u{feff}');
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "json")
-    {
+    if path.extension().is_some_and(|extension| extension == "json") {
         let value = serde_json::from_str(text).map_err(|error| CloudsError::Syntax {
             place: Place::File(path.clone(), Some(error.line())),
             why: format!("column {} is not JSON", error.column()),
         })?;
         return Ok(from_json(value, path));
     }
-    Builder {
-        path: path.clone(),
-        stack: Vec::new(),
-        anchors: HashMap::new(),
-        root: None,
-    }
-    .read(text)
+    Builder { path: path.clone(), stack: Vec::new(), anchors: HashMap::new(), root: None }
+        .read(text)
 }
 
 fn from_json(value: serde_json::Value, path: &Arc<Path>) -> Node {
     use serde_json::Value;
     let place = Place::File(path.clone(), None);
-    let scalar = |text: String, plain| {
-        Node::Scalar(Scalar {
-            text,
-            plain,
-            place: place.clone(),
-        })
-    };
+    let scalar = |text: String, plain| Node::Scalar(Scalar { text, plain, place: place.clone() });
     match value {
         Value::Null => scalar(String::new(), true),
         Value::Bool(truth) => scalar(truth.to_string(), true),
         Value::Number(number) => scalar(number.to_string(), true),
         Value::String(text) => scalar(text, false),
-        Value::Array(items) => Node::List(
-            items
-                .into_iter()
-                .map(|item| from_json(item, path))
-                .collect(),
-            place,
-        ),
+        Value::Array(items) => {
+            Node::List(items.into_iter().map(|item| from_json(item, path)).collect(), place)
+        }
         Value::Object(entries) => Node::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key, from_json(value, path)))
-                .collect(),
+            entries.into_iter().map(|(key, value)| (key, from_json(value, path))).collect(),
             place,
         ),
     }
@@ -196,13 +169,7 @@ fn from_json(value: serde_json::Value, path: &Arc<Path>) -> Node {
 /// A collection that is still open while events come in.
 enum Open {
     List(Vec<Node>, Place, usize),
-    Map {
-        done: Map,
-        merged: Vec<Node>,
-        key: Option<String>,
-        place: Place,
-        anchor: usize,
-    },
+    Map { done: Map, merged: Vec<Node>, key: Option<String>, place: Place, anchor: usize },
 }
 
 /// Turns the parser's events into a tree.
@@ -240,11 +207,7 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                let node = Node::Scalar(Scalar {
-                    text: text.into_owned(),
-                    plain,
-                    place,
-                });
+                let node = Node::Scalar(Scalar { text: text.into_owned(), plain, place });
                 self.finish(node, anchor)
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
@@ -280,13 +243,7 @@ impl Builder {
     fn close(&mut self) -> Result<(), CloudsError> {
         match self.stack.pop() {
             Some(Open::List(items, place, anchor)) => self.finish(Node::List(items, place), anchor),
-            Some(Open::Map {
-                mut done,
-                merged,
-                place,
-                anchor,
-                ..
-            }) => {
+            Some(Open::Map { mut done, merged, place, anchor, .. }) => {
                 for under in merged {
                     add_missing(&mut done, under);
                 }
@@ -303,16 +260,11 @@ impl Builder {
         }
         match self.stack.last_mut() {
             Some(Open::List(items, ..)) => items.push(node),
-            Some(Open::Map {
-                done, merged, key, ..
-            }) => match (key.take(), node) {
+            Some(Open::Map { done, merged, key, .. }) => match (key.take(), node) {
                 (None, Node::Scalar(name)) => *key = Some(name.text),
                 (None, other) => {
                     let why = format!("a key is one word, not {}", other.shape());
-                    return Err(CloudsError::Syntax {
-                        place: other.place().clone(),
-                        why,
-                    });
+                    return Err(CloudsError::Syntax { place: other.place().clone(), why });
                 }
                 (Some(name), value) if name == "<<" => merged.push(value),
                 (Some(name), value) => {
