@@ -14,8 +14,8 @@ const LAYERS: [&str; 13] = [
     "journal",
     "api",
     "sim",
-    "wait",
     "config",
+    "wait",
     "events",
 ];
 
@@ -23,16 +23,13 @@ const LAYERS: [&str; 13] = [
 const ISLANDS: [(&str, &[&str]); 3] =
     [("report", &["events"]), ("sim", &["events"]), ("api", &["wait", "config", "events"])];
 
-/// Pairs that the order forbids and that hold: `wait` reports what it sees, `config` holds paces.
+/// Whether the order lets `module` use `used`.
 fn may_use(module: &str, used: &str) -> bool {
     if module == used {
         return true;
     }
     if let Some((_, seen)) = ISLANDS.iter().find(|(island, _)| *island == module) {
         return seen.contains(&used);
-    }
-    if (module, used) == ("config", "wait") {
-        return true;
     }
     let place = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     place(used) > place(module)
