@@ -100,23 +100,38 @@ pub struct JournalError {
 }
 
 /// The journal of the run that is going on; a clone writes the same one.
+///
+/// [`Self::scope`] gives a scenario its own: it writes the run's file, and [`Self::unsettled`]
+/// knows only what the scenario wrote.
 #[derive(Clone, Debug)]
 pub struct Journal {
     run: RunId,
-    inner: Arc<Mutex<Inner>>,
+    file: Arc<Mutex<Inner>>,
+    scope: Arc<Mutex<Ledger>>,
 }
 
 #[derive(Debug)]
 struct Inner {
     /// `None`: the cloud ends with this process, so a later one could find nothing.
     file: Option<(PathBuf, File)>,
+    /// What all scopes wrote.
     ledger: Ledger,
 }
 
 impl Journal {
+    fn new(run: RunId, file: Option<(PathBuf, File)>) -> Self {
+        let file = Arc::new(Mutex::new(Inner { file, ledger: Ledger::default() }));
+        Self { run, file, scope: Arc::default() }
+    }
+
+    /// The same journal for one scenario.
+    pub fn scope(&self) -> Self {
+        Self { scope: Arc::default(), ..self.clone() }
+    }
+
     /// A journal that ends with the process, for a cloud that does so too.
     pub fn in_memory(run: RunId) -> Self {
-        Self { run, inner: Arc::new(Mutex::new(Inner { file: None, ledger: Ledger::default() })) }
+        Self::new(run, None)
     }
 
     /// Begins the journal `RUN.jsonl` of `run` in `folder`, which is made if need be.
@@ -134,9 +149,7 @@ impl Journal {
         let file =
             OpenOptions::new().create_new(true).append(true).open(&path).map_err(failed("made"))?;
         file.lock().map_err(failed("locked"))?;
-        let file = Some((path, file));
-        let inner = Arc::new(Mutex::new(Inner { file, ledger: Ledger::default() }));
-        let journal = Self { run: run.clone(), inner };
+        let journal = Self::new(run.clone(), Some((path, file)));
         journal.write(Entry::Run {
             run,
             cloud: cloud.to_owned(),
@@ -167,12 +180,18 @@ impl Journal {
                 source,
             })?;
         }
-        inner.ledger.take(entry);
+        inner.ledger.take(entry.clone());
+        self.scope.lock().unwrap_or_else(PoisonError::into_inner).take(entry);
         Ok(())
     }
 
-    /// What is made or changed and not yet undone.
+    /// What this scope made or changed and did not undo yet.
     pub fn unsettled(&self) -> Unsettled {
+        self.scope.lock().unwrap_or_else(PoisonError::into_inner).unsettled()
+    }
+
+    /// What all scopes made or changed and did not undo yet.
+    pub fn unsettled_in_all(&self) -> Unsettled {
         self.lock().ledger.unsettled()
     }
 
@@ -196,7 +215,7 @@ impl Journal {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

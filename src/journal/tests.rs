@@ -96,3 +96,17 @@ fn a_run_that_left_something_keeps_its_file() {
     assert_eq!(unsettled.lines(), ["instances named wb-1, if any"]);
     assert_eq!(left_in(folder.path()).unwrap().len(), 1);
 }
+
+#[test]
+fn a_scope_knows_only_what_it_wrote_and_the_file_knows_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let (one, two) = (journal.scope(), journal.scope());
+    one.write(creating("wb-1")).unwrap();
+    two.write(creating("wb-2")).unwrap();
+    assert_eq!(one.unsettled().lines(), ["instances named wb-1, if any"]);
+    assert_eq!(journal.unsettled_in_all().instances.len(), 2);
+    drop((one, two));
+    kill(journal);
+    assert_eq!(left_in(folder.path()).unwrap()[0].unsettled.instances.len(), 2);
+}
