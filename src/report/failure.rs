@@ -65,13 +65,13 @@ pub(super) fn indented(by: usize, lines: Vec<String>) -> impl Iterator<Item = St
     })
 }
 
-/// Why a step failed, in one line.
+/// Why a step failed, in one line: the first of its message, with its causes.
 pub(super) fn reason(step: &Step) -> String {
-    let first = step.message().and_then(|message| message.lines().next());
-    match first {
-        Some(line) => clean_line(line),
-        None => without_message(step).to_owned(),
-    }
+    let message = clean(step.message().unwrap_or_else(|| without_message(step)));
+    let mut lines = message.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default().to_owned();
+    let causes = lines.filter(|line| line.starts_with("because "));
+    causes.fold(first, |told, cause| format!("{told} {cause}"))
 }
 
 /// The sentence (or the hook's name) and the reason, in one line.
@@ -84,11 +84,11 @@ pub(super) fn headline(step: &Step) -> String {
     }
 }
 
-/// Where the code of a step is.
+/// Where the code of a sentence is. A hook's is ours, and no news to who reads a failure.
 pub(super) fn code(step: &Step) -> &[Place] {
     match &step.what {
         What::Step { definitions, .. } => definitions,
-        What::Hook { place, .. } => place.as_slice(),
+        What::Hook { .. } => &[],
     }
 }
 

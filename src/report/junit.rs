@@ -36,7 +36,7 @@ pub fn junit(run: &Run) -> Result<String, JunitError> {
     if let Some(started) = run.started {
         report.timestamp = rfc3339(started).parse().ok();
     }
-    report.time = run.took();
+    report.time = run.lasted();
     for scenarios in by_file(run).values() {
         report.add_test_suite(suite(run, scenarios));
     }

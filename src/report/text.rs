@@ -93,11 +93,18 @@ pub(super) fn many(count: usize, noun: &str) -> String {
     format!("{count} {noun}{s}")
 }
 
-/// `left`, then `right` (plain) so that it ends in column `width`, or two spaces after.
-pub(super) fn ends_at(width: usize, left: &str, plain_left: &str, right: &str) -> String {
+/// `left`, then `right` so that it ends in column `width`, or two spaces after. What they measure
+/// is `plain_left` and `right`; what is printed of the right is `painted`.
+pub(super) fn ends_at(
+    width: usize,
+    left: &str,
+    plain_left: &str,
+    right: &str,
+    painted: impl FnOnce(&str) -> String,
+) -> String {
     let used = plain_left.width() + right.width();
     let gap = width.saturating_sub(used).max(2);
-    format!("{left}{}{right}", " ".repeat(gap))
+    format!("{left}{}{}", " ".repeat(gap), painted(right))
 }
 
 /// `text` in at most `columns` columns, cut with `…`.
@@ -115,6 +122,25 @@ pub(super) fn fitted(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// `text` in at most `columns` columns, with `…` for its middle; most of what is kept is its end.
+pub(super) fn squeezed(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    let head = fitted(text, columns / 3);
+    let mut room = columns.saturating_sub(head.width());
+    let mut tail: Vec<char> = Vec::new();
+    for c in text.chars().rev() {
+        match room.checked_sub(c.width().unwrap_or(0)) {
+            Some(left) => room = left,
+            None => break,
+        }
+        tail.push(c);
+    }
+    let tail: String = tail.into_iter().rev().collect();
+    Cow::Owned(format!("{head}{tail}"))
+}
+
 /// `text` as one word of a POSIX shell.
 pub(super) fn shell_word(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "/._-:@+=,%".contains(c);
@@ -122,5 +148,49 @@ pub(super) fn shell_word(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_takes_no_more_columns_than_it_may() {
+        for text in ["plain words that go on", "東京東京東京東京", "é"] {
+            for columns in 1..30 {
+                assert!(fitted(text, columns).width() <= columns);
+                assert!(squeezed(text, columns).width() <= columns.max(1));
+            }
+        }
+        assert_eq!(
+            squeezed("web to become ACTIVE: BUILD", 15),
+            "web …IVE: BUILD"
+        );
+    }
+
+    #[test]
+    fn spans_are_read_at_a_glance() {
+        let told = [0, 999, 1_000, 59_949, 60_000, 3_599_000, 3_720_000]
+            .map(|millis| span(Duration::from_millis(millis)));
+        assert_eq!(
+            told,
+            [
+                "0 ms",
+                "999 ms",
+                "1.0 s",
+                "59.9 s",
+                "1 min 00 s",
+                "59 min 59 s",
+                "1 h 02 min"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_place_is_one_word_for_the_shell() {
+        assert_eq!(shell_word("features/a.feature:3"), "features/a.feature:3");
+        assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(shell_word(""), "''");
     }
 }

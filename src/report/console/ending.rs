@@ -1,7 +1,7 @@
 //! The end of the report: what was slow, skipped, left behind and wrong, and the counts last,
 //! where a reader of a log looks first.
 
-use super::path;
+use super::lines::path;
 use crate::report::failure::{code, headline, reason};
 use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, What};
 use crate::report::text::{Paint, clean_line, many, shell_word, span};
@@ -53,11 +53,12 @@ fn skipped(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
             lines.push(paint.strong("Skipped"));
         }
         let count = skips.scenarios.len();
-        lines.push(format!("  {count} because {}", clean_line(&skips.reason)));
+        let reason = clean_line(&skips.reason);
+        lines.push(format!("  {reason} ({})", many(count, "scenario")));
         let named = skips.scenarios.iter().take(NAMED);
-        lines.extend(named.map(|&index| format!("      {}", path(&run.scenarios[index]))));
+        lines.extend(named.map(|&index| format!("    {}", path(&run.scenarios[index]))));
         if count > NAMED {
-            lines.push(format!("      and {} more", count - NAMED));
+            lines.push(format!("    and {} more", count - NAMED));
         }
     }
     lines
@@ -176,12 +177,17 @@ fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
         let problems = many(summary.run_problems, "problem");
         lines.push(paint.bad(&format!("{problems} outside the scenarios, told above")));
     }
-    if summary.interrupted {
-        lines.push(paint.bad("interrupted: the run did not come to its end"));
-    }
     lines.extend(last_words(run, paint));
     lines.extend(nothing(summary, paint));
-    lines.extend(summary.took.map(|took| format!("took {}", span(took))));
+    lines.extend(unexplained(run, summary, paint));
+    lines.push(match (summary.took, run.lasted()) {
+        (Some(took), _) => format!("took {}", span(took)),
+        (None, Some(heard)) => paint.bad(&format!(
+            "interrupted after {}: the run did not come to its end",
+            span(heard)
+        )),
+        (None, None) => paint.bad("interrupted: the run did not come to its end"),
+    });
     lines
 }
 
@@ -195,11 +201,25 @@ fn last_words(run: &Run, paint: Paint) -> Option<String> {
 fn nothing(summary: &Summary, paint: Paint) -> Option<String> {
     let counts = summary.scenarios;
     let text = match counts.all() {
-        0 => "nothing was selected, so nothing was shown",
-        all if all == counts.skipped => "everything was skipped, so nothing was shown",
+        0 if summary.interrupted || summary.run_problems > 0 => "nothing ran",
+        0 => "nothing ran: no scenario was selected",
+        all if all == counts.skipped => "nothing ran: everything was skipped",
         _ => return None,
     };
     Some(paint.odd(text))
+}
+
+/// A run that says it failed, and whose scenarios do not show why.
+fn unexplained(run: &Run, summary: &Summary, paint: Paint) -> Option<String> {
+    let finished = run.finished.as_ref()?;
+    let counts = summary.scenarios;
+    let shown = counts.passed == 0
+        || counts.all() > counts.passed + counts.skipped
+        || !summary.left_behind.is_empty()
+        || summary.run_problems > 0
+        || finished.message.is_some();
+    let text = "the run says that it failed, but no scenario did";
+    (!finished.success && !shown).then(|| paint.bad(text))
 }
 
 /// `12 scenarios: 10 passed, 1 failed, 1 skipped`.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
 use crate::report::fold::{At, Verdict};
-use crate::report::text::{Paint, fitted, span};
+use crate::report::text::{Paint, ends_at, fitted, span, squeezed};
 
 /// How many running scenarios are shown.
 const SHOWN: usize = 8;
@@ -42,11 +42,7 @@ struct Running {
 }
 
 impl Live {
-    pub(super) fn new(on: bool, width: usize, paint: Paint) -> Self {
-        Self::with_clock(on, width, paint, Instant::now)
-    }
-
-    pub(super) fn with_clock(on: bool, width: usize, paint: Paint, clock: fn() -> Instant) -> Self {
+    pub(super) fn new(on: bool, width: usize, paint: Paint, clock: fn() -> Instant) -> Self {
         Self {
             on,
             width: width.max(20),
@@ -123,11 +119,6 @@ impl Live {
         format!("{}{}", self.erased(), self.drawn())
     }
 
-    #[cfg(test)]
-    pub(super) fn forget_the_last_drawing(&mut self) {
-        self.drawn_at = None;
-    }
-
     fn erased(&mut self) -> String {
         match std::mem::take(&mut self.drawn) {
             0 => String::new(),
@@ -164,13 +155,14 @@ impl Live {
         let turning = TURNING[usize::try_from(turned % 10).unwrap_or(0)];
         let since = whole(now.saturating_duration_since(own.since));
         let room = self.width.saturating_sub(since.width() + 9);
-        let name = fitted(
-            &own.name,
-            room.div_ceil(2).max(room.saturating_sub(own.doing.width())),
-        );
-        let doing = fitted(&own.doing, room.saturating_sub(name.width()));
-        let doing = self.paint.quiet(&doing);
-        format!("  {} {name}  {doing}  {since}", self.paint.odd(turning))
+        let name_room = (room / 2).max(room.saturating_sub(own.doing.width()));
+        let name = fitted(&own.name, name_room);
+        // The end of a wait's line is the state that was seen last.
+        let doing = squeezed(&own.doing, room.saturating_sub(name.width()));
+        let plain = format!("  {turning} {name}  {doing}");
+        let turning = self.paint.odd(turning);
+        let line = format!("  {turning} {name}  {}", self.paint.quiet(&doing));
+        ends_at(self.width - 1, &line, &plain, &since, str::to_owned)
     }
 
     fn counter(&self, now: Instant) -> String {

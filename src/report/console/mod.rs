@@ -5,18 +5,20 @@
 //! On a terminal a few lines at the bottom show what runs just now and what it waits for.
 
 mod ending;
+mod lines;
 mod live;
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Instant;
 
 use anstream::ColorChoice;
-use unicode_width::UnicodeWidthStr;
 
 use super::failure::{self, indented};
-use super::fold::{At, Attempt, Change, Run, Scenario, Verdict};
-use super::text::{Paint, clean, clean_line, ends_at, span};
+use super::fold::{At, Change, Run, Verdict};
+use super::text::{Paint, clean, clean_line};
 use crate::events::stream::{self, Event, Listener};
+use lines::{also, failed, finished};
 use live::Live;
 
 /// How a [`Console`] tells.
@@ -69,6 +71,10 @@ pub struct Console<W> {
 impl<W: io::Write> Console<W> {
     /// Tells on `out`. Nothing is written before the first event.
     pub fn new(out: W, options: Options) -> Self {
+        Self::with_clock(out, options, Instant::now)
+    }
+
+    pub(super) fn with_clock(out: W, options: Options, clock: fn() -> Instant) -> Self {
         let colour = matches!(
             options.colour,
             ColorChoice::Always | ColorChoice::AlwaysAnsi
@@ -77,7 +83,7 @@ impl<W: io::Write> Console<W> {
             out,
             paint: Paint(colour),
             run: Run::default(),
-            live: Live::new(options.live, options.width, Paint(colour)),
+            live: Live::new(options.live, options.width, Paint(colour), clock),
             options,
             under: None,
             told: HashMap::new(),
@@ -114,11 +120,6 @@ impl<W: io::Write> Console<W> {
         let mut lines = self.beginning();
         lines.extend(self.ending());
         self.print(&lines)
-    }
-
-    #[cfg(test)]
-    pub(super) fn forget_the_last_drawing(&mut self) {
-        self.live.forget_the_last_drawing();
     }
 
     fn beginning(&mut self) -> Vec<String> {
@@ -207,7 +208,7 @@ impl<W: io::Write> Console<W> {
         self.under(&uri, &feature, lines)
     }
 
-    fn unreadable(&self) -> Vec<String> {
+    fn unreadable(&mut self) -> Vec<String> {
         let Some(error) = self.run.parse_errors.last() else {
             return Vec::new();
         };
@@ -215,11 +216,10 @@ impl<W: io::Write> Console<W> {
         let place = clean_line(place.as_deref().unwrap_or("a feature file"));
         let title = format!("{} {place} can't be read", self.paint.bad("✘"));
         let message = clean(&error.message);
-        let reason = message.lines().map(str::to_owned).collect();
-        std::iter::once(title).chain(indented(4, reason)).collect()
+        self.outside(title, &message)
     }
 
-    fn run_hook(&self, index: usize) -> Vec<String> {
+    fn run_hook(&mut self, index: usize) -> Vec<String> {
         let hook = &self.run.hooks[index];
         if !hook.failed() {
             return Vec::new();
@@ -233,15 +233,24 @@ impl<W: io::Write> Console<W> {
         let result = hook.result.as_ref();
         let message = result.and_then(|own| own.message.as_deref());
         let message = clean(message.unwrap_or("it failed without a message"));
-        let reason = message.lines().map(str::to_owned).collect();
-        std::iter::once(title).chain(indented(4, reason)).collect()
+        self.outside(title, &message)
     }
 
-    fn note(&self) -> Vec<String> {
+    fn note(&mut self) -> Vec<String> {
         let evidence = self.run.evidence.last();
         let logged = evidence.filter(|own| own.media_type == stream::LOG && !own.is_base64);
-        let note = logged.map(|own| format!("note: {}", clean_line(&own.body)));
-        note.into_iter().collect()
+        let Some(note) = logged.map(|own| clean(&own.body)) else {
+            return Vec::new();
+        };
+        self.outside("The run notes:".to_owned(), &note)
+    }
+
+    /// What stands under no feature.
+    fn outside(&mut self, title: String, text: &str) -> Vec<String> {
+        self.under = None;
+        let text = text.lines().map(str::to_owned).collect();
+        let block = [String::new(), title];
+        block.into_iter().chain(indented(4, text)).collect()
     }
 
     /// `lines`, after their feature's name unless it stands above already.
@@ -300,89 +309,4 @@ impl<W: io::Write> Listener for Console<W> {
             }
         }
     }
-}
-
-/// One line for a scenario that went well or was not judged.
-fn finished(
-    scenario: &Scenario,
-    attempt: &Attempt,
-    at: At,
-    verdict: &Verdict,
-    paint: Paint,
-    column: usize,
-) -> String {
-    let name = named(scenario, at);
-    match verdict {
-        Verdict::Skipped(reason) => {
-            let reason = paint.quiet(&format!("skipped: {}", clean_line(reason)));
-            format!("  {} {name}  {reason}", paint.quiet("–"))
-        }
-        _ => timed(&paint.good("✔"), &name, attempt, paint, column),
-    }
-}
-
-/// A scenario that failed, with its steps.
-fn failed(
-    scenario: &Scenario,
-    attempt: &Attempt,
-    at: At,
-    paint: Paint,
-    column: usize,
-) -> Vec<String> {
-    let only_left = attempt.failures().all(|step| step.left_something());
-    let mark = if only_left {
-        paint.odd("!")
-    } else {
-        paint.bad("✘")
-    };
-    let mut lines = vec![timed(&mark, &named(scenario, at), attempt, paint, column)];
-    if let Some(rule) = scenario.rule.as_deref().filter(|rule| !rule.is_empty()) {
-        let rule = format!("Rule: {}", clean_line(rule));
-        lines.push(format!("      {}", paint.quiet(&rule)));
-    }
-    let steps = if only_left {
-        failure::failures(attempt, 0, paint)
-    } else {
-        failure::steps(attempt, 0, paint)
-    };
-    lines.extend(indented(6, steps));
-    lines
-}
-
-/// What failed after the failure that was told at once.
-fn also(scenario: &Scenario, attempt: &Attempt, told: usize, paint: Paint) -> Vec<String> {
-    let more = failure::failures(attempt, told, paint);
-    if more.is_empty() {
-        return Vec::new();
-    }
-    let name = clean_line(&scenario.name);
-    let title = format!("  {} {name} – and then:", paint.bad("✘"));
-    std::iter::once(title).chain(indented(6, more)).collect()
-}
-
-fn timed(mark: &str, name: &str, attempt: &Attempt, paint: Paint, column: usize) -> String {
-    let took = span(attempt.took());
-    let left = format!("  {mark} {name}");
-    let plain = format!("  ✔ {name}");
-    let whole = ends_at(column, &left, &plain, &took);
-    let cut = whole.len() - took.len();
-    debug_assert!(took.width() <= took.len());
-    format!("{}{}", &whole[..cut], paint.quiet(&took))
-}
-
-fn named(scenario: &Scenario, at: At) -> String {
-    let name = clean_line(&scenario.name);
-    match at.attempt {
-        0 => name,
-        earlier => format!("{name} (attempt {})", earlier + 1),
-    }
-}
-
-/// `feature › scenario`.
-fn path(scenario: &Scenario) -> String {
-    format!(
-        "{} › {}",
-        clean_line(&scenario.feature),
-        clean_line(&scenario.name)
-    )
 }

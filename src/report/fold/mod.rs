@@ -127,6 +127,14 @@ impl Run {
         Some(between(self.started?, self.finished.as_ref()?.timestamp))
     }
 
+    /// How long the run was heard of: until its end, or the last thing that a scenario said.
+    pub fn lasted(&self) -> Option<std::time::Duration> {
+        let began = self.started?;
+        let attempts = self.scenarios.iter().flat_map(|own| &own.attempts);
+        let heard = attempts.map(|own| between(began, own.started) + own.took());
+        self.took().or_else(|| heard.max())
+    }
+
     /// The attempt of a `testCaseStarted` id.
     pub fn attempt_of(&self, test_case_started_id: &str) -> Option<At> {
         let &(scenario, attempt) = self.index.attempts.get(test_case_started_id)?;

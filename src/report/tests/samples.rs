@@ -196,12 +196,16 @@ pub fn not_written_well() -> Script {
     let mut script = Script::begun();
     let uri = "features/drafts/new ideas.feature";
     let names = [
-        "A sentence nobody knows",
-        "A sentence that is not done",
-        "A step that breaks",
+        ("A sentence nobody knows", 0),
+        ("A sentence that two know", 2),
+        ("A sentence that is not done", 1),
+        ("A step that breaks", 1),
     ];
-    let mut cases = names.map(|name| script.plan(uri, "Drafts", name, &BOOTED));
-    let [unknown, pending, broken] = &mut cases;
+    let mut cases = names.map(|(name, definitions)| {
+        script.definitions = definitions;
+        script.plan(uri, "Drafts", name, &BOOTED)
+    });
+    let [unknown, ambiguous, pending, broken] = &mut cases;
     let mut ended = |case: &mut super::script::Case, how: End<'_>, code: Option<&str>| {
         script.begin(case);
         script.begin_step(case, 0);
@@ -215,6 +219,7 @@ pub fn not_written_well() -> Script {
     };
     let code = "#[when(expr = \"the user boots {int} instances in one request\")]\nasync fn …";
     ended(unknown, end(Status::Undefined, 0, None), Some(code));
+    ended(ambiguous, end(Status::Ambiguous, 0, None), None);
     ended(pending, end(Status::Pending, 0, None), None);
     let panic = panicked(
         3,
