@@ -56,13 +56,11 @@ pub(super) fn failures(attempt: &Attempt, from: usize, paint: Paint) -> Vec<Stri
 
 /// `lines`, each that is not empty moved to the right.
 pub(super) fn indented(by: usize, lines: Vec<String>) -> impl Iterator<Item = String> {
-    lines.into_iter().map(move |line| {
-        if line.is_empty() {
-            line
-        } else {
-            format!("{:by$}{line}", "")
-        }
-    })
+    lines.into_iter().map(
+        move |line| {
+            if line.is_empty() { line } else { format!("{:by$}{line}", "") }
+        },
+    )
 }
 
 /// Why a step failed, in one line: the first of its message, with its causes.
@@ -166,10 +164,7 @@ fn timelines(attempt: &Attempt, index: usize, message: &str) -> Vec<String> {
     let own: Vec<Timeline> = attempt.steps[index].timelines().collect();
     let told = if own.is_empty() && attempt.steps[index].is_sentence() {
         let before = attempt.steps[..index].iter().rev();
-        before
-            .filter_map(|step| step.timelines().last())
-            .take(1)
-            .collect()
+        before.filter_map(|step| step.timelines().last()).take(1).collect()
     } else {
         own
     };
@@ -181,13 +176,7 @@ fn timelines(attempt: &Attempt, index: usize, message: &str) -> Vec<String> {
 
 fn is_told(timeline: &Timeline, message: &str) -> bool {
     let mut seen = timeline.seen.iter();
-    seen.all(|seen| {
-        message.contains(&format!(
-            "{} at {}",
-            clean_line(&seen.state),
-            at(seen.at_ms)
-        ))
-    })
+    seen.all(|seen| message.contains(&format!("{} at {}", clean_line(&seen.state), at(seen.at_ms))))
 }
 
 /// `waited for WHAT: STATE at 0.0 s → STATE at 2.0 s`.
@@ -200,11 +189,7 @@ fn states(timeline: &Timeline) -> String {
     let path = if states.len() > STATES {
         let (first, last) = (&states[..2], &states[states.len() - (STATES - 2)..]);
         let between = states.len() - STATES;
-        format!(
-            "{} → … {between} more … → {}",
-            first.join(" → "),
-            last.join(" → ")
-        )
+        format!("{} → … {between} more … → {}", first.join(" → "), last.join(" → "))
     } else {
         states.join(" → ")
     };
@@ -219,10 +204,7 @@ fn at(millis: u64) -> String {
 fn logs(step: &Step) -> Vec<String> {
     let logs: Vec<&str> = step.logs().collect();
     let skip = logs.len().saturating_sub(LOGS);
-    logs.into_iter()
-        .skip(skip)
-        .map(|line| format!("log: {}", clean_line(line)))
-        .collect()
+    logs.into_iter().skip(skip).map(|line| format!("log: {}", clean_line(line))).collect()
 }
 
 /// Requests of the same kind, one after the other.
@@ -249,10 +231,7 @@ fn requests(attempt: &Attempt, index: usize) -> Vec<String> {
                 group.last = exchange;
                 group.times += 1;
             }
-            _ => groups.push(Repeated {
-                last: exchange,
-                times: 1,
-            }),
+            _ => groups.push(Repeated { last: exchange, times: 1 }),
         }
     }
     let shown = &groups[groups.len().saturating_sub(REQUESTS)..];
@@ -262,12 +241,7 @@ fn requests(attempt: &Attempt, index: usize) -> Vec<String> {
 fn is_same(one: &ExchangeLine, other: &ExchangeLine) -> bool {
     let kind = |exchange: &ExchangeLine| {
         let path = exchange.path.split('?').next().map(str::to_owned);
-        (
-            exchange.service.clone(),
-            exchange.method.clone(),
-            path,
-            exchange.outcome.clone(),
-        )
+        (exchange.service.clone(), exchange.method.clone(), path, exchange.outcome.clone())
     };
     kind(one) == kind(other)
 }
@@ -280,12 +254,7 @@ fn request_table(shown: &[Repeated<'_>], all: usize) -> Vec<String> {
         _ => format!("requests, the last {told} of {all}:"),
     };
     let rows: Vec<[String; 6]> = shown.iter().map(request_row).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].width())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);
     let mut lines = vec![title];
     for row in &rows {
@@ -293,11 +262,8 @@ fn request_table(shown: &[Repeated<'_>], all: usize) -> Vec<String> {
         for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
             let pad = " ".repeat(width - cell.width());
             // Times read better when their ends stand under each other.
-            let (before, after) = if matches!(column, 0 | 4) {
-                (pad.as_str(), "")
-            } else {
-                ("", pad.as_str())
-            };
+            let (before, after) =
+                if matches!(column, 0 | 4) { (pad.as_str(), "") } else { ("", pad.as_str()) };
             if width > 0 {
                 write!(line, " {before}{cell}{after} ").expect("a String takes everything");
             }
@@ -317,10 +283,7 @@ fn request_row(group: &Repeated<'_>) -> [String; 6] {
     let id = exchange.request_id.as_deref().map(clean_line);
     let version = version.map(|version| format!(" ({})", clean_line(version)));
     [
-        format!(
-            "{:.2} s",
-            Duration::from_millis(exchange.at_ms).as_secs_f64()
-        ),
+        format!("{:.2} s", Duration::from_millis(exchange.at_ms).as_secs_f64()),
         clean_line(&exchange.service) + &version.unwrap_or_default(),
         clean_line(&format!("{} {}{times}", exchange.method, exchange.path)),
         clean_line(&exchange.outcome),

@@ -185,11 +185,7 @@ fn message(attempt: &Attempt) -> String {
     let first = failures.next().map(failure::headline);
     let first = first.unwrap_or_else(|| "it failed without a message".to_owned());
     let more: Vec<String> = failures.map(|step| clean_line(&step.sentence())).collect();
-    if more.is_empty() {
-        first
-    } else {
-        format!("{first} (and: {})", more.join("; "))
-    }
+    if more.is_empty() { first } else { format!("{first} (and: {})", more.join("; ")) }
 }
 
 /// What a reader may sort failures by.
@@ -225,9 +221,7 @@ fn dotted(attempt: &Attempt) -> String {
     let mut out = String::from("\n");
     for step in attempt.steps.iter().filter(told) {
         let sentence = clean_line(&step.sentence());
-        let dots = STATUS_COLUMN
-            .saturating_sub(sentence.chars().count())
-            .max(3);
+        let dots = STATUS_COLUMN.saturating_sub(sentence.chars().count()).max(3);
         let status = match step.result.as_ref().map(|own| own.status) {
             Some(Status::Passed) => "passed",
             Some(Status::Skipped) => "skipped",
@@ -260,11 +254,7 @@ fn around(run: &Run) -> Vec<TestCase> {
         cases.push(case);
     }
     for hook in run.hooks.iter().filter(|hook| hook.failed()) {
-        let class = if hook.after {
-            "@after-all"
-        } else {
-            "@before-all"
-        };
+        let class = if hook.after { "@after-all" } else { "@before-all" };
         let result = hook.result.as_ref();
         let message = result.and_then(|own| own.message.as_deref());
         let message = message.unwrap_or("it failed without a message");
@@ -289,10 +279,7 @@ fn around(run: &Run) -> Vec<TestCase> {
 /// Whether nothing in the report would be red.
 fn is_green(run: &Run, around: &[TestCase]) -> bool {
     let red = |own: &Scenario| {
-        matches!(
-            own.verdict(),
-            Verdict::Failed | Verdict::LeftBehind | Verdict::Unfinished
-        )
+        matches!(own.verdict(), Verdict::Failed | Verdict::LeftBehind | Verdict::Unfinished)
     };
     around.is_empty() && !run.scenarios.iter().any(red)
 }
@@ -310,11 +297,7 @@ fn synthetic(class: &str, name: &str, message: &str) -> TestCase {
 /// Adds to each name that is there already the place it stands at, and a number if need be.
 fn make_unique(report: &mut Report) {
     let mut taken: HashMap<(String, String), usize> = HashMap::new();
-    for case in report
-        .test_suites
-        .iter_mut()
-        .flat_map(|own| &mut own.test_cases)
-    {
+    for case in report.test_suites.iter_mut().flat_map(|own| &mut own.test_cases) {
         let class = case.classname.as_deref().unwrap_or_default().to_owned();
         let attribute = |name: &str| {
             let found = case.extra.iter().find(|(key, _)| key.as_str() == name);

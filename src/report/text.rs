@@ -40,11 +40,7 @@ impl Paint {
     }
 
     fn with(self, style: Style, text: &str) -> String {
-        if self.0 && !text.is_empty() {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
+        if self.0 && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
@@ -163,10 +159,7 @@ mod tests {
                 assert!(squeezed(text, columns).width() <= columns.max(1));
             }
         }
-        assert_eq!(
-            squeezed("web to become ACTIVE: BUILD", 15),
-            "web …IVE: BUILD"
-        );
+        assert_eq!(squeezed("web to become ACTIVE: BUILD", 15), "web …IVE: BUILD");
     }
 
     #[test]
@@ -175,15 +168,7 @@ mod tests {
             .map(|millis| span(Duration::from_millis(millis)));
         assert_eq!(
             told,
-            [
-                "0 ms",
-                "999 ms",
-                "1.0 s",
-                "59.9 s",
-                "1 min 00 s",
-                "59 min 59 s",
-                "1 h 02 min"
-            ]
+            ["0 ms", "999 ms", "1.0 s", "59.9 s", "1 min 00 s", "59 min 59 s", "1 h 02 min"]
         );
     }
 

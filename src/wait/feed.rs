@@ -1,8 +1,9 @@
 //! One request for all who look at the same thing.
 //!
-//! Each waiter of a [`super::until`] asks its [`Feed`] for a look at its own key. Looks that are
-//! asked for while one is on its way, or within the feed's spacing, are gathered and answered by
-//! the next request together: the cost grows with time, not with the number of those who wait.
+//! Each waiter of a [`super::until`] watches its own key in a [`Feed`]. Looks that are asked for
+//! while a request is on its way, or within the feed's spacing, are gathered and answered by the
+//! next request together; the spacing widens with the number of those who watch. So the cost grows
+//! with time, not with the number of those who wait.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,6 +24,10 @@ pub trait Source: Send + Sync + 'static {
     /// Why a request failed; everybody who waited for it gets a copy.
     type Error: Clone + Send + 'static;
 
+    /// The least time from the start of one request to the start of the next while `watched` keys
+    /// are watched.
+    fn spacing(&self, watched: usize) -> Duration;
+
     /// Looks at all `keys` with as few requests as it can; a key that is not in the answer does
     /// not exist.
     async fn look(&self, keys: &[Self::Key])
@@ -42,33 +47,45 @@ impl<S: Source> Clone for Feed<S> {
 
 struct Shared<S: Source> {
     source: S,
-    spacing: Duration,
     desk: Mutex<Desk<S>>,
 }
 
-/// Who asked, and whether somebody is on the way to answer.
+/// Who watches, who asked, and whether somebody is on the way to answer.
 struct Desk<S: Source> {
+    watched: usize,
     asked: Vec<(S::Key, oneshot::Sender<Answer<S>>)>,
     answering: bool,
     last: Option<Instant>,
 }
 
 impl<S: Source> Feed<S> {
-    /// A feed that begins a request at most every `spacing`.
-    pub fn new(source: S, spacing: Duration) -> Self {
-        let desk = Mutex::new(Desk {
-            asked: Vec::new(),
-            answering: false,
-            last: None,
-        });
-        Self(Arc::new(Shared {
-            source,
-            spacing,
-            desk,
-        }))
+    /// A feed of what `source` sees.
+    pub fn new(source: S) -> Self {
+        let desk = Desk { watched: 0, asked: Vec::new(), answering: false, last: None };
+        Self(Arc::new(Shared { source, desk: Mutex::new(desk) }))
     }
 
-    /// Looks at `key` with a request that begins after this call; `None` if it does not exist.
+    /// Watches `key` until the watcher is dropped.
+    pub fn watch(&self, key: S::Key) -> Watcher<S> {
+        self.0.desk().watched += 1;
+        Watcher { feed: self.clone(), key }
+    }
+}
+
+/// Somebody who watches one key.
+pub struct Watcher<S: Source> {
+    feed: Feed<S>,
+    key: S::Key,
+}
+
+impl<S: Source> Drop for Watcher<S> {
+    fn drop(&mut self) {
+        self.feed.0.desk().watched -= 1;
+    }
+}
+
+impl<S: Source> Watcher<S> {
+    /// Looks with a request that begins after this call; `None` if there is no such thing.
     ///
     /// # Errors
     ///
@@ -77,15 +94,16 @@ impl<S: Source> Feed<S> {
     /// # Panics
     ///
     /// If the source panicked while it looked.
-    pub async fn look(&self, key: S::Key) -> Answer<S> {
+    pub async fn look(&self) -> Answer<S> {
+        let shared = &self.feed.0;
         let (tell, told) = oneshot::channel();
         let first = {
-            let mut desk = self.0.desk();
-            desk.asked.push((key, tell));
+            let mut desk = shared.desk();
+            desk.asked.push((self.key.clone(), tell));
             !std::mem::replace(&mut desk.answering, true)
         };
         if first {
-            tokio::spawn(Arc::clone(&self.0).answer_all());
+            tokio::spawn(Arc::clone(shared).answer_all());
         }
         told.await.expect("the source answers unless it panics")
     }
@@ -99,8 +117,11 @@ impl<S: Source> Shared<S> {
     /// Answers batch after batch until nobody asks.
     async fn answer_all(self: Arc<Self>) {
         loop {
-            let next = self.desk().last.map(|last| last + self.spacing);
-            if let Some(next) = next {
+            let (last, watched) = {
+                let desk = self.desk();
+                (desk.last, desk.watched)
+            };
+            if let Some(next) = last.map(|last| last + self.source.spacing(watched)) {
                 tokio::time::sleep_until(next).await;
             }
             let batch = {
@@ -122,17 +143,11 @@ impl<S: Source> Shared<S> {
         let mut keys: Vec<S::Key> = Vec::with_capacity(batch.len());
         let mut known = std::collections::HashSet::with_capacity(batch.len());
         keys.extend(
-            batch
-                .iter()
-                .map(|(key, _)| key.clone())
-                .filter(|key| known.insert(key.clone())),
+            batch.iter().map(|(key, _)| key.clone()).filter(|key| known.insert(key.clone())),
         );
         let answer = self.source.look(&keys).await;
         for (key, tell) in batch {
-            let own = answer
-                .as_ref()
-                .map(|seen| seen.get(&key).cloned())
-                .map_err(Clone::clone);
+            let own = answer.as_ref().map(|seen| seen.get(&key).cloned()).map_err(Clone::clone);
             // Who gave up since then needs no answer.
             drop(tell.send(own));
         }
@@ -157,31 +172,29 @@ mod tests {
         type Seen = u32;
         type Error = String;
 
+        fn spacing(&self, watched: usize) -> Duration {
+            Duration::from_millis(if watched > 1 { 200 } else { 20 })
+        }
+
         async fn look(&self, keys: &[u32]) -> Result<HashMap<u32, u32>, String> {
             self.0.fetch_add(1, Ordering::Relaxed);
             if keys.contains(&1001) {
                 return Err("unlucky".into());
             }
-            Ok(keys
-                .iter()
-                .filter(|key| *key % 2 == 0)
-                .map(|key| (*key, key / 2))
-                .collect())
+            Ok(keys.iter().filter(|key| *key % 2 == 0).map(|key| (*key, key / 2)).collect())
         }
     }
 
     fn halves() -> (Feed<Halves>, Arc<AtomicUsize>) {
         let requests = Arc::default();
-        (
-            Feed::new(Halves(Arc::clone(&requests)), Duration::from_millis(200)),
-            requests,
-        )
+        (Feed::new(Halves(Arc::clone(&requests))), requests)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hundred_looks_at_once_cost_one_request_and_each_gets_its_own_answer() {
         let (feed, requests) = halves();
-        let seen = join_all((0..100).map(|key| feed.look(key))).await;
+        let watchers: Vec<_> = (0..100).map(|key| feed.watch(key)).collect();
+        let seen = join_all(watchers.iter().map(Watcher::look)).await;
         assert_eq!(seen[10], Ok(Some(5)));
         assert_eq!(seen[11], Ok(None));
         assert_eq!(requests.load(Ordering::Relaxed), 1);
@@ -192,10 +205,10 @@ mod tests {
         let (feed, requests) = halves();
         let began = Instant::now();
         let asker = |key: u32| {
-            let feed = feed.clone();
+            let watcher = feed.watch(key);
             async move {
                 while began.elapsed() < Duration::from_secs(1) {
-                    feed.look(key).await.expect("even numbers only");
+                    watcher.look().await.expect("even numbers only");
                 }
             }
         };
@@ -206,7 +219,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failed_request_reaches_everybody_who_waited_for_it() {
         let (feed, _) = halves();
-        let seen = join_all([feed.look(2), feed.look(1001)]).await;
+        let watchers = [feed.watch(2), feed.watch(1001)];
+        let seen = join_all(watchers.iter().map(Watcher::look)).await;
         assert_eq!(seen, [Err("unlucky".to_owned()), Err("unlucky".to_owned())]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_watches_alone_looks_more_often_than_many_would() {
+        let (feed, requests) = halves();
+        let watcher = feed.watch(2);
+        drop(feed.watch(4));
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(200) {
+            watcher.look().await.expect("even");
+        }
+        assert_eq!(requests.load(Ordering::Relaxed), 11, "at 0, 20, … 200 ms");
     }
 }

@@ -23,8 +23,7 @@ pub(super) fn lines(run: &Run, paint: Paint, rerun: &str) -> Vec<String> {
         counts(run, &summary, paint),
     ];
     let told = sections.into_iter().filter(|section| !section.is_empty());
-    told.flat_map(|section| std::iter::once(String::new()).chain(section))
-        .collect()
+    told.flat_map(|section| std::iter::once(String::new()).chain(section)).collect()
 }
 
 fn slowest(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
@@ -32,11 +31,7 @@ fn slowest(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     if counts.all() - counts.skipped - counts.not_started <= SLOWEST {
         return Vec::new();
     }
-    let times: Vec<String> = summary
-        .slowest
-        .iter()
-        .map(|&(took, _)| span(took))
-        .collect();
+    let times: Vec<String> = summary.slowest.iter().map(|&(took, _)| span(took)).collect();
     let width = times.iter().map(String::len).max().unwrap_or(0);
     let mut lines = vec![paint.strong("Slowest")];
     for (time, &(_, at)) in times.iter().zip(&summary.slowest) {
@@ -116,11 +111,7 @@ fn failures(run: &Run, summary: &Summary, paint: Paint, rerun: &str) -> Vec<Stri
     let mut lines = Vec::new();
     for (number, &index) in (1..).zip(&summary.failed) {
         let scenario = &run.scenarios[index];
-        lines.push(if number == 1 {
-            paint.strong("Failed")
-        } else {
-            String::new()
-        });
+        lines.push(if number == 1 { paint.strong("Failed") } else { String::new() });
         lines.push(format!("  {number}. {}", paint.bad(&path(scenario))));
         let last = scenario.attempts.last();
         for step in last.into_iter().flat_map(Attempt::failures) {
@@ -129,11 +120,7 @@ fn failures(run: &Run, summary: &Summary, paint: Paint, rerun: &str) -> Vec<Stri
         lines.push(format!("     rerun: {}", command(rerun, &[scenario])));
     }
     if summary.failed.len() > 1 {
-        let failed: Vec<&Scenario> = summary
-            .failed
-            .iter()
-            .map(|&at| &run.scenarios[at])
-            .collect();
+        let failed: Vec<&Scenario> = summary.failed.iter().map(|&at| &run.scenarios[at]).collect();
         lines.push(String::new());
         lines.push(format!("  rerun all: {}", command(rerun, &failed)));
     }
@@ -182,10 +169,8 @@ fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     lines.extend(unexplained(run, summary, paint));
     lines.push(match (summary.took, run.lasted()) {
         (Some(took), _) => format!("took {}", span(took)),
-        (None, Some(heard)) => paint.bad(&format!(
-            "interrupted after {}: the run did not come to its end",
-            span(heard)
-        )),
+        (None, Some(heard)) => paint
+            .bad(&format!("interrupted after {}: the run did not come to its end", span(heard))),
         (None, None) => paint.bad("interrupted: the run did not come to its end"),
     });
     lines
@@ -225,30 +210,12 @@ fn unexplained(run: &Run, summary: &Summary, paint: Paint) -> Option<String> {
 /// `12 scenarios: 10 passed, 1 failed, 1 skipped`.
 fn counted(noun: &str, counts: Counts, paint: Paint) -> String {
     let parts = [
-        (
-            counts.passed,
-            paint.good(&format!("{} passed", counts.passed)),
-        ),
-        (
-            counts.failed,
-            paint.bad(&format!("{} failed", counts.failed)),
-        ),
-        (
-            counts.left_behind,
-            paint.odd(&format!("{} left something behind", counts.left_behind)),
-        ),
-        (
-            counts.skipped,
-            paint.odd(&format!("{} skipped", counts.skipped)),
-        ),
-        (
-            counts.unfinished,
-            paint.odd(&format!("{} interrupted", counts.unfinished)),
-        ),
-        (
-            counts.not_started,
-            paint.odd(&format!("{} not started", counts.not_started)),
-        ),
+        (counts.passed, paint.good(&format!("{} passed", counts.passed))),
+        (counts.failed, paint.bad(&format!("{} failed", counts.failed))),
+        (counts.left_behind, paint.odd(&format!("{} left something behind", counts.left_behind))),
+        (counts.skipped, paint.odd(&format!("{} skipped", counts.skipped))),
+        (counts.unfinished, paint.odd(&format!("{} interrupted", counts.unfinished))),
+        (counts.not_started, paint.odd(&format!("{} not started", counts.not_started))),
     ];
     let told = parts.into_iter().filter(|(count, _)| *count > 0);
     let told: Vec<String> = told.map(|(_, text)| text).collect();

@@ -32,11 +32,7 @@ pub(super) fn failed(
     column: usize,
 ) -> Vec<String> {
     let only_left = attempt.failures().all(|step| step.left_something());
-    let mark = if only_left {
-        paint.odd("!")
-    } else {
-        paint.bad("✘")
-    };
+    let mark = if only_left { paint.odd("!") } else { paint.bad("✘") };
     let mut lines = vec![timed(&mark, &named(scenario, at), attempt, paint, column)];
     if let Some(rule) = scenario.rule.as_deref().filter(|rule| !rule.is_empty()) {
         let rule = format!("Rule: {}", clean_line(rule));
@@ -64,11 +60,8 @@ pub(super) fn also(
     }
     let name = clean_line(&scenario.name);
     let mut later = attempt.steps[told..].iter().filter(|step| step.failed());
-    let mark = if later.all(|step| step.left_something()) {
-        paint.odd("!")
-    } else {
-        paint.bad("✘")
-    };
+    let mark =
+        if later.all(|step| step.left_something()) { paint.odd("!") } else { paint.bad("✘") };
     let title = format!("  {mark} {name} – and then:");
     std::iter::once(title).chain(indented(6, more)).collect()
 }
@@ -90,9 +83,5 @@ fn named(scenario: &Scenario, at: At) -> String {
 
 /// `feature › scenario`.
 pub(super) fn path(scenario: &Scenario) -> String {
-    format!(
-        "{} › {}",
-        clean_line(&scenario.feature),
-        clean_line(&scenario.name)
-    )
+    format!("{} › {}", clean_line(&scenario.feature), clean_line(&scenario.name))
 }

@@ -65,12 +65,7 @@ impl Live {
     }
 
     pub(super) fn begin(&mut self, at: At, name: String) {
-        self.running.push(Running {
-            at,
-            since: (self.clock)(),
-            name,
-            doing: String::new(),
-        });
+        self.running.push(Running { at, since: (self.clock)(), name, doing: String::new() });
     }
 
     pub(super) fn doing(&mut self, at: At, doing: String) {
@@ -110,9 +105,7 @@ impl Live {
     /// The live lines anew, unless they were drawn just now.
     pub(super) fn redrawn(&mut self) -> String {
         let now = (self.clock)();
-        let rests = self
-            .drawn_at
-            .is_some_and(|at| now.saturating_duration_since(at) < REST);
+        let rests = self.drawn_at.is_some_and(|at| now.saturating_duration_since(at) < REST);
         if !self.on || rests {
             return String::new();
         }

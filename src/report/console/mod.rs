@@ -75,10 +75,7 @@ impl<W: io::Write> Console<W> {
     }
 
     pub(super) fn with_clock(out: W, options: Options, clock: fn() -> Instant) -> Self {
-        let colour = matches!(
-            options.colour,
-            ColorChoice::Always | ColorChoice::AlwaysAnsi
-        );
+        let colour = matches!(options.colour, ColorChoice::Always | ColorChoice::AlwaysAnsi);
         Self {
             out,
             paint: Paint(colour),
@@ -225,11 +222,8 @@ impl<W: io::Write> Console<W> {
             return Vec::new();
         }
         let when = if hook.after { "after" } else { "before" };
-        let title = format!(
-            "{} {when} all scenarios: {}",
-            self.paint.bad("✘"),
-            clean_line(&hook.name)
-        );
+        let title =
+            format!("{} {when} all scenarios: {}", self.paint.bad("✘"), clean_line(&hook.name));
         let result = hook.result.as_ref();
         let message = result.and_then(|own| own.message.as_deref());
         let message = clean(message.unwrap_or("it failed without a message"));
@@ -298,10 +292,7 @@ impl<W: io::Write> Listener for Console<W> {
                 lines.extend(self.lines_for(change));
                 self.print(&lines)
             }
-            Event::Waiting {
-                test_case_started_id,
-                what,
-            } => {
+            Event::Waiting { test_case_started_id, what } => {
                 if let Some(at) = self.run.attempt_of(test_case_started_id) {
                     self.live.doing(at, clean_line(what));
                 }

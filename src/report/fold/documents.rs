@@ -96,8 +96,7 @@ impl Documents {
     fn add_steps(&mut self, steps: &[Said]) {
         for step in steps {
             let keyword = step.keyword.trim_end().to_owned();
-            self.steps
-                .insert(step.id.clone(), (keyword, step.location.line));
+            self.steps.insert(step.id.clone(), (keyword, step.location.line));
         }
     }
 
@@ -128,10 +127,7 @@ impl Documents {
         What::Step {
             keyword: written.map_or_else(|| "*".to_owned(), |(keyword, _)| keyword.clone()),
             text: step.text.clone(),
-            place: Place {
-                uri: pickle.uri.clone(),
-                line: written.map(|&(_, line)| line),
-            },
+            place: Place { uri: pickle.uri.clone(), line: written.map(|&(_, line)| line) },
             definitions,
         }
     }

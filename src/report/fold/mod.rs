@@ -179,9 +179,7 @@ impl Run {
         let steps = case.test_steps.iter();
         let plan = steps.map(|step| self.index.planned(pickle, step)).collect();
         let scenario = self.index.documents.scenario(pickle, plan);
-        self.index
-            .cases
-            .insert(case.id.clone(), self.scenarios.len());
+        self.index.cases.insert(case.id.clone(), self.scenarios.len());
         self.scenarios.push(scenario);
     }
 
@@ -190,19 +188,14 @@ impl Run {
             return Change::Nothing;
         };
         let scenario = &mut self.scenarios[index];
-        let at = At {
-            scenario: index,
-            attempt: scenario.attempts.len(),
-        };
+        let at = At { scenario: index, attempt: scenario.attempts.len() };
         scenario.attempts.push(Attempt {
             started: started.timestamp,
             finished: None,
             will_be_retried: false,
             steps: scenario.plan.clone(),
         });
-        self.index
-            .attempts
-            .insert(started.id.clone(), (at.scenario, at.attempt));
+        self.index.attempts.insert(started.id.clone(), (at.scenario, at.attempt));
         Change::Began(at)
     }
 
@@ -258,10 +251,7 @@ impl Run {
     fn suggest(&mut self, suggestion: &said::Suggestion) {
         let steps = self.scenarios.iter_mut().flat_map(|scenario| {
             let attempts = scenario.attempts.iter_mut();
-            scenario
-                .plan
-                .iter_mut()
-                .chain(attempts.flat_map(|attempt| attempt.steps.iter_mut()))
+            scenario.plan.iter_mut().chain(attempts.flat_map(|attempt| attempt.steps.iter_mut()))
         });
         for step in steps.filter(|step| step.is_for(&suggestion.pickle_step_id)) {
             let snippets = suggestion.snippets.iter();
@@ -271,9 +261,7 @@ impl Run {
 
     fn begin_run_hook(&mut self, started: &said::TestRunHookStarted) {
         let hook = self.index.hooks.get(&started.hook_id);
-        self.index
-            .run_hooks
-            .insert(started.id.clone(), self.hooks.len());
+        self.index.run_hooks.insert(started.id.clone(), self.hooks.len());
         self.hooks.push(RunHook {
             name: hook
                 .and_then(|hook| hook.name.clone())

@@ -95,9 +95,7 @@ pub enum Verdict {
 impl Scenario {
     /// How the scenario stands.
     pub fn verdict(&self) -> Verdict {
-        self.attempts
-            .last()
-            .map_or(Verdict::NotStarted, Attempt::verdict)
+        self.attempts.last().map_or(Verdict::NotStarted, Attempt::verdict)
     }
 
     /// `[rule - ]scenario`, as JUnit's readers want it.
@@ -240,10 +238,7 @@ impl Step {
     /// What it said at its end: why it failed or was skipped.
     pub fn message(&self) -> Option<&str> {
         let result = self.result.as_ref()?;
-        let exception = result
-            .exception
-            .as_ref()
-            .and_then(|own| own.message.as_deref());
+        let exception = result.exception.as_ref().and_then(|own| own.message.as_deref());
         let message = result.message.as_deref().or(exception)?;
         Some(message.trim_end()).filter(|message| !message.is_empty())
     }

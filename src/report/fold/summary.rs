@@ -118,11 +118,7 @@ impl Summary {
             Verdict::Unfinished => self.scenarios.unfinished += 1,
             Verdict::NotStarted => self.scenarios.not_started += 1,
         }
-        if scenario
-            .attempts
-            .iter()
-            .any(|own| own.leftovers().count() > 0)
-        {
+        if scenario.attempts.iter().any(|own| own.leftovers().count() > 0) {
             self.left_behind.push(index);
         }
         if !matches!(scenario.verdict(), Verdict::Skipped(_)) {
@@ -137,10 +133,7 @@ impl Summary {
     fn skip(&mut self, index: usize, reason: String) {
         match self.skips.iter_mut().find(|own| own.reason == reason) {
             Some(own) => own.scenarios.push(index),
-            None => self.skips.push(Skips {
-                reason,
-                scenarios: vec![index],
-            }),
+            None => self.skips.push(Skips { reason, scenarios: vec![index] }),
         }
     }
 

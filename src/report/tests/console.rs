@@ -96,10 +96,7 @@ fn a_run_of_nothing_does_not_look_green() {
 
 #[test]
 fn verbose_prints_the_steps_of_what_passed() {
-    let options = Options {
-        verbose: true,
-        ..Options::default()
-    };
+    let options = Options { verbose: true, ..Options::default() };
     assert_snapshot!(told(&samples::green(), options));
 }
 
@@ -113,9 +110,7 @@ fn a_long_run_ends_with_its_five_slowest() {
     }
     script.over(true);
     let text = plain(&script);
-    let slowest = text
-        .split("\n\n")
-        .find(|section| section.starts_with("Slowest"));
+    let slowest = text.split("\n\n").find(|section| section.starts_with("Slowest"));
     assert_snapshot!(slowest.unwrap(), @r"
     Slowest
       1 min 05 s  Boot › Takes 65000 ms
@@ -147,10 +142,7 @@ fn a_failure_is_told_before_clean_up_has_ended() {
 #[test]
 fn colour_adds_nothing_but_colour() {
     for script in [samples::red(), samples::outlines(), samples::killed()] {
-        let coloured = Options {
-            colour: ColorChoice::Always,
-            ..with_heading()
-        };
+        let coloured = Options { colour: ColorChoice::Always, ..with_heading() };
         let coloured = told(&script, coloured);
         assert!(coloured.contains("\u{1b}["));
         let stripped = anstream::adapter::strip_str(&coloured).to_string();

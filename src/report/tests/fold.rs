@@ -28,12 +28,7 @@ fn all() -> Vec<Script> {
 
 /// Tells `script` everywhere; any panic fails the test.
 fn tell(script: &Script, live: bool) -> Run {
-    let options = Options {
-        live,
-        verbose: true,
-        width: 40,
-        ..Options::default()
-    };
+    let options = Options { live, verbose: true, width: 40, ..Options::default() };
     let mut console = Console::new(Vec::new(), options);
     for event in &script.events {
         console.hear(event).unwrap();
@@ -83,15 +78,7 @@ proptest! {
 fn a_summary_counts_each_scenario_once() {
     let summary = Run::fold(&samples::red().envelopes()).summary();
     let counts = summary.scenarios;
-    assert_eq!(
-        (
-            counts.passed,
-            counts.failed,
-            counts.left_behind,
-            counts.skipped
-        ),
-        (1, 2, 1, 2)
-    );
+    assert_eq!((counts.passed, counts.failed, counts.left_behind, counts.skipped), (1, 2, 1, 2));
     assert_eq!(summary.left_behind, [3]);
     assert_eq!(summary.skips.len(), 1);
     assert_eq!(summary.skips[0].scenarios, [4, 5]);
@@ -130,16 +117,10 @@ fn a_skip_in_mid_scenario_keeps_its_reason() {
     let mut script = Script::begun();
     let mut case = script.plan(samples::BOOT.0, "Boot", "It works", &samples::BOOTED);
     script.begin(&mut case);
-    script.steps(
-        &case,
-        [passed(1), end(Status::Skipped, 0, Some("too small"))],
-    );
+    script.steps(&case, [passed(1), end(Status::Skipped, 0, Some("too small"))]);
     script.end(&case);
     let run = Run::fold(&script.envelopes());
-    assert_eq!(
-        run.scenarios[0].verdict(),
-        Verdict::Skipped("too small".to_owned())
-    );
+    assert_eq!(run.scenarios[0].verdict(), Verdict::Skipped("too small".to_owned()));
 }
 
 #[test]

@@ -65,11 +65,7 @@ fn a_run_that_failed_for_reasons_of_its_own_is_red() {
 #[test]
 fn two_scenarios_of_one_name_are_told_apart() {
     let mut script = Script::begun();
-    for uri in [
-        "features/a.feature",
-        "features/b.feature",
-        "features/b.feature",
-    ] {
+    for uri in ["features/a.feature", "features/b.feature", "features/b.feature"] {
         let mut case = script.plan(uri, "Boot", "It works", &["When it runs"]);
         script.pass(&mut case, 1);
     }
@@ -79,10 +75,6 @@ fn two_scenarios_of_one_name_are_told_apart() {
     let names: Vec<&str> = cases.map(|line| line.split('"').nth(1).unwrap()).collect();
     assert_eq!(
         names,
-        [
-            "It works",
-            "It works (features/b.feature:5)",
-            "It works (features/b.feature:8)"
-        ]
+        ["It works", "It works (features/b.feature:5)", "It works (features/b.feature:8)"]
     );
 }

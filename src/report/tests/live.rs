@@ -59,11 +59,7 @@ impl Screen {
 }
 
 fn screen_after(script: &Script, events: usize) -> String {
-    let options = Options {
-        live: true,
-        width: 72,
-        ..Options::default()
-    };
+    let options = Options { live: true, width: 72, ..Options::default() };
     let mut out = Vec::new();
     PASSED.set(Duration::ZERO);
     let mut console = Console::with_clock(&mut out, options, clock);
@@ -93,10 +89,7 @@ fn at_the_end_only_the_report_stands() {
     let script = samples::interleaved();
     let screen = screen_after(&script, script.events.len());
     let mut out = Vec::new();
-    let options = Options {
-        width: 72,
-        ..Options::default()
-    };
+    let options = Options { width: 72, ..Options::default() };
     let mut console = Console::new(&mut out, options);
     for event in &script.events {
         console.hear(event).unwrap();

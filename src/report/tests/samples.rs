@@ -5,19 +5,15 @@ use crate::events::hooks;
 use crate::events::messages::Status;
 use crate::events::stream;
 
-pub const BOOT: (&str, &str) = (
-    "features/boot/together.feature",
-    "Instances requested together are booted together",
-);
+pub const BOOT: (&str, &str) =
+    ("features/boot/together.feature", "Instances requested together are booted together");
 pub const MOVE: (&str, &str) = (
     "features/live_migration/destination.feature",
     "Live migration moves a running instance to another compute",
 );
 
-pub const BOOTED: [&str; 2] = [
-    "When the user boots 2 instances in one request",
-    "Then all of them become active",
-];
+pub const BOOTED: [&str; 2] =
+    ["When the user boots 2 instances in one request", "Then all of them become active"];
 pub const MOVED: [&str; 4] = [
     "Given a running instance \"web\"",
     "When the operator live-migrates \"web\"",
@@ -52,12 +48,8 @@ pub fn green() -> Script {
 /// What people look at reports for: one of everything that goes wrong, and some that do not.
 pub fn red() -> Script {
     let mut script = Script::begun();
-    let mut good = script.plan(
-        BOOT.0,
-        BOOT.1,
-        "Two instances requested together become active",
-        &BOOTED,
-    );
+    let mut good =
+        script.plan(BOOT.0, BOOT.1, "Two instances requested together become active", &BOOTED);
     let mut refused = script.plan_in_rule(
         MOVE.0,
         MOVE.1,
@@ -68,11 +60,9 @@ pub fn red() -> Script {
     );
     let mut audited = script.plan(MOVE.0, MOVE.1, "The source gives back what it used", &MOVED);
     let mut messy = script.plan(MOVE.0, MOVE.1, "An instance can go there and back", &MOVED);
-    let mut skips = [
-        "Each of three computes is a destination in turn",
-        "All instances of a compute leave it",
-    ]
-    .map(|name| script.plan(MOVE.0, MOVE.1, name, &MOVED));
+    let mut skips =
+        ["Each of three computes is a destination in turn", "All instances of a compute leave it"]
+            .map(|name| script.plan(MOVE.0, MOVE.1, name, &MOVED));
     script.pass(&mut good, 60);
     refused_in_when(&mut script, &mut refused);
     audit_finding(&mut script, &mut audited);
@@ -93,11 +83,7 @@ fn refused_in_when(script: &mut Script, case: &mut super::script::Case) {
     script.begin(case);
     script.begin_step(case, 0);
     let boot = "instance web to become ACTIVE";
-    let seen = [
-        (0, "BUILD/scheduling"),
-        (210, "BUILD/spawning"),
-        (640, "as awaited"),
-    ];
+    let seen = [(0, "BUILD/scheduling"), (210, "BUILD/spawning"), (640, "as awaited")];
     script.timeline(case, 0, boot, &seen);
     let get = format!("GET {server}");
     let mut requests = vec![(4, "POST /servers", "202", "req-0b7e")];
@@ -107,12 +93,7 @@ fn refused_in_when(script: &mut Script, case: &mut super::script::Case) {
     script.begin_step(case, 1);
     let action = format!("POST {server}/action");
     let requests = [
-        (
-            650,
-            "GET /os-migrations?instance_uuid=6f0c2a3e",
-            "200",
-            "req-91c2",
-        ),
+        (650, "GET /os-migrations?instance_uuid=6f0c2a3e", "200", "req-91c2"),
         (668, action.as_str(), "409", "req-5f1c"),
     ];
     script.exchanges(case, 1, &requests);
@@ -157,33 +138,18 @@ pub fn judged_wrong() -> Script {
     script.end_step(&case, 0, passed(80));
     script.begin_step(&case, 1);
     let migration = "migration 7f3a of web to end";
-    let states = [
-        "queued",
-        "preparing",
-        "running",
-        "post-migrating",
-        "as awaited",
-    ];
+    let states = ["queued", "preparing", "running", "post-migrating", "as awaited"];
     let seen: Vec<(u64, &str)> = (0..).step_by(350).zip(states).collect();
     script.timeline(&case, 1, migration, &seen);
     script.end_step(&case, 1, passed(1400));
     script.begin_step(&case, 2);
-    script.attach(
-        &case,
-        2,
-        stream::LOG,
-        "asked compute-1 and compute-2".to_owned(),
-    );
+    script.attach(&case, 2, stream::LOG, "asked compute-1 and compute-2".to_owned());
     let message = "web is still on compute-1, but its migration record is completed\n  \
         expected: any compute but compute-1\n  seen:     compute-1";
     script.end_step(&case, 2, failed(12, message));
     script.begin_step(&case, 3);
     script.end_step(&case, 3, end(Status::Skipped, 0, None));
-    script.run_hook_of(
-        &case,
-        hooks::BOOKS,
-        failed(9, "web has allocations on no compute"),
-    );
+    script.run_hook_of(&case, hooks::BOOKS, failed(9, "web has allocations on no compute"));
     script.run_hook_of(&case, hooks::CLEAN_UP, passed(20));
     script.run_hook_of(&case, hooks::LEFTOVERS, passed(5));
     script.end_bare(&case, false);
@@ -221,11 +187,7 @@ pub fn not_written_well() -> Script {
     ended(unknown, end(Status::Undefined, 0, None), Some(code));
     ended(ambiguous, end(Status::Ambiguous, 0, None), None);
     ended(pending, end(Status::Pending, 0, None), None);
-    let panic = panicked(
-        3,
-        "index out of bounds: the len is 1",
-        "src/steps/instance.rs:77:13",
-    );
+    let panic = panicked(3, "index out of bounds: the len is 1", "src/steps/instance.rs:77:13");
     ended(broken, panic, None);
     script.over(false);
     script
@@ -289,22 +251,13 @@ pub fn retried() -> Script {
 pub fn outlines() -> Script {
     let mut script = Script::begun();
     let rows = [
-        (
-            "2 instances become active",
-            "When the user boots 2 instances",
-        ),
-        (
-            "5 instances become active",
-            "When the user boots 5 instances",
-        ),
+        ("2 instances become active", "When the user boots 2 instances"),
+        ("5 instances become active", "When the user boots 5 instances"),
     ];
     let many = "<n> instances become active";
     let mut cases = script.plan_outline(BOOT.0, BOOT.1, many, "small clouds", &rows);
     let plain = "Instances become active";
-    let rows = [
-        (plain, "When the user boots 2 instances"),
-        (plain, "When the user boots 3"),
-    ];
+    let rows = [(plain, "When the user boots 2 instances"), (plain, "When the user boots 3")];
     cases.extend(script.plan_outline(BOOT.0, BOOT.1, plain, "", &rows));
     for case in &mut cases[..3] {
         script.pass(case, 20);
@@ -334,10 +287,7 @@ pub fn trouble_outside() -> Script {
     let mut script = Script::begun();
     let message = "(3:5): expected a step, got \u{1b}[1m'Gvien a cloud'\n  did you mean Given?";
     script.parse_error("features/typo.feature", 3, message);
-    script.run_hook(failed(
-        10,
-        "the target does not answer\n  because the connection was refused",
-    ));
+    script.run_hook(failed(10, "the target does not answer\n  because the connection was refused"));
     script.over(false);
     script
 }

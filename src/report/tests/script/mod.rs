@@ -63,12 +63,7 @@ pub fn skipped(reason: &str) -> End<'_> {
 }
 
 pub fn end(status: Status, millis: u64, message: Option<&str>) -> End<'_> {
-    End {
-        status,
-        millis,
-        message,
-        exception: None,
-    }
+    End { status, millis, message, exception: None }
 }
 
 pub fn panicked<'a>(millis: u64, message: &'a str, place: &str) -> End<'a> {
@@ -77,19 +72,13 @@ pub fn panicked<'a>(millis: u64, message: &'a str, place: &str) -> End<'a> {
         message: Some(message.to_owned()),
         stack_trace: Some(format!("panicked at {place}")),
     };
-    End {
-        exception: Some(exception),
-        ..failed(millis, message)
-    }
+    End { exception: Some(exception), ..failed(millis, message) }
 }
 
 impl Script {
     /// A run that has begun, with the hooks known.
     pub fn begun() -> Self {
-        let mut script = Self {
-            definitions: 1,
-            ..Self::default()
-        };
+        let mut script = Self { definitions: 1, ..Self::default() };
         script.say(Envelope::Meta(Meta {
             implementation: Product {
                 name: "whimbrel".to_owned(),
@@ -101,10 +90,7 @@ impl Script {
             script.hook(name, None, line);
         }
         script.hook("open the target", Some(HookType::BeforeTestRun), 30);
-        script.say(Envelope::TestRunStarted(TestRunStarted {
-            timestamp: script.now(),
-            id: None,
-        }));
+        script.say(Envelope::TestRunStarted(TestRunStarted { timestamp: script.now(), id: None }));
         script
     }
 
@@ -242,14 +228,8 @@ impl Script {
     }
 
     pub fn timeline(&mut self, case: &Case, index: usize, what: &str, seen: &[(u64, &str)]) {
-        let seen = seen.iter().map(|&(at_ms, state)| SeenState {
-            at_ms,
-            state: state.to_owned(),
-        });
-        let timeline = Timeline {
-            what: what.to_owned(),
-            seen: seen.collect(),
-        };
+        let seen = seen.iter().map(|&(at_ms, state)| SeenState { at_ms, state: state.to_owned() });
+        let timeline = Timeline { what: what.to_owned(), seen: seen.collect() };
         self.attach(case, index, stream::TIMELINE, timeline.to_json());
     }
 
@@ -338,10 +318,7 @@ fn result(end: End<'_>) -> TestStepResult {
 }
 
 fn source(uri: &str, line: u32) -> SourceReference {
-    SourceReference {
-        uri: Some(uri.to_owned()),
-        location: Some(at(line)),
-    }
+    SourceReference { uri: Some(uri.to_owned()), location: Some(at(line)) }
 }
 
 fn at(line: u32) -> Location {

@@ -60,11 +60,8 @@ impl Script {
             ..Examples::default()
         }];
         self.document(uri, feature, FeatureChild::Scenario(scenario.clone()));
-        let ids: Vec<String> = scenario.examples[0]
-            .table_body
-            .iter()
-            .map(|row| row.id.clone())
-            .collect();
+        let ids: Vec<String> =
+            scenario.examples[0].table_body.iter().map(|row| row.id.clone()).collect();
         let rows = ids.iter().zip(rows);
         rows.map(|(id, (name, sentence))| {
             self.pickle(uri, &scenario, Some(id), name, "", &[sentence])
@@ -110,10 +107,9 @@ impl Script {
             ..PickleStep::default()
         });
         let steps: Vec<PickleStep> = steps.collect();
-        let tags = tags.split_whitespace().map(|name| PickleTag {
-            name: name.to_owned(),
-            ..PickleTag::default()
-        });
+        let tags = tags
+            .split_whitespace()
+            .map(|name| PickleTag { name: name.to_owned(), ..PickleTag::default() });
         let ids = std::iter::once(&scenario.id).chain(row);
         self.say(Envelope::Pickle(Pickle {
             id: format!("pickle of {id}"),
