@@ -12,6 +12,6 @@ mod watch;
 
 pub use cloud::{Boot, Cloud, NoMember, Party};
 pub use need::{Facts, Need};
-pub(crate) use target::{has_placement, run_prefix};
+pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};
 pub use watch::{Migrations, Servers};

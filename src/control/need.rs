@@ -39,14 +39,17 @@ impl Facts {
         match need {
             Need::Computes(wanted) => {
                 let there = self.computes.filter(|there| *there < wanted)?;
-                Some(format!("it needs {wanted} computes that are enabled and up, and there are {there}"))
+                Some(format!(
+                    "it needs {wanted} computes that are enabled and up, and there are {there}"
+                ))
             }
-            Need::Member if !self.member => {
-                Some("it needs a plain member's credentials; name their cloud in the setting `member`".to_owned())
-            }
-            Need::Change(change) if !self.allow.contains(&change) => {
-                Some(format!("it changes {change}, which this target does not allow; see the setting `allow`"))
-            }
+            Need::Member if !self.member => Some(
+                "it needs a plain member's credentials; name their cloud in the setting `member`"
+                    .to_owned(),
+            ),
+            Need::Change(change) if !self.allow.contains(&change) => Some(format!(
+                "it changes {change}, which this target does not allow; see the setting `allow`"
+            )),
             Need::Member | Need::Change(_) => None,
         }
     }
@@ -86,7 +89,10 @@ mod tests {
     #[test]
     fn what_is_there_is_not_lacking() {
         let facts = Facts { member: true, allow: [Change::Hosts].into(), ..small_cloud() };
-        assert_eq!(facts.lack(&[Need::Computes(2), Need::Member, Need::Change(Change::Hosts)]), None);
+        assert_eq!(
+            facts.lack(&[Need::Computes(2), Need::Member, Need::Change(Change::Hosts)]),
+            None
+        );
         assert_eq!(Facts { computes: None, ..facts }.lack(&[Need::Computes(50)]), None);
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::api::discover::{self, DiscoverError, Wanted};
 use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
-use crate::config::{Change, Config};
+use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError};
 use crate::wait::Feed;
@@ -80,20 +80,33 @@ impl Target {
     /// # Errors
     ///
     /// [`OpenError`].
-    pub async fn open(config: Config, run: RunId, environment: &Environment, folder: &Path) -> Result<Self, OpenError> {
+    pub async fn open(
+        config: Config,
+        run: RunId,
+        environment: &Environment,
+        folder: &Path,
+    ) -> Result<Self, OpenError> {
         match config.cloud.clone() {
             None => Ok(Self::embedded(config, run)),
-            Some(name) => Self::cloud_of(config, run, &name, &Clouds::find(environment, folder)?).await,
+            Some(name) => {
+                Self::cloud_of(config, run, &name, &Clouds::find(environment, folder)?).await
+            }
         }
     }
 
     fn embedded(config: Config, run: RunId) -> Self {
-        let facts = Facts { computes: None, member: true, allow: [Change::Hosts].into(), shared: false };
+        let facts =
+            Facts { computes: None, member: true, allow: [Change::Hosts].into(), shared: false };
         let heading = vec!["target: embedded cloud, one for each scenario".to_owned()];
         Self { config, journal: Journal::in_memory(run), facts, heading, shared: None }
     }
 
-    async fn cloud_of(config: Config, run: RunId, name: &str, clouds: &Clouds) -> Result<Self, OpenError> {
+    async fn cloud_of(
+        config: Config,
+        run: RunId,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Self, OpenError> {
         let entry = clouds.cloud(name)?;
         let failed = |source| OpenError::Request { name: name.to_owned(), source };
         let mut heading = vec![format!("target: {name} at {}", entry.auth_url)];
@@ -101,17 +114,34 @@ impl Target {
         let names = run_prefix(&run);
         let operator = party(&config, Account::Operator, entry, &names).await?;
         let services = operator.compute.services().await.map_err(failed)?;
-        let usable = services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
+        let usable =
+            services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
         let version = operator.compute.version().await.map_err(failed)?;
         heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
         let member = match &config.member {
             None => None,
-            Some(member) => Some(party(&config, Account::Member, clouds.cloud(member)?, &names).await?),
+            Some(member) => {
+                Some(party(&config, Account::Member, clouds.cloud(member)?, &names).await?)
+            }
         };
-        let facts =
-            Facts { computes: Some(usable), member: member.is_some(), allow: config.allow.clone(), shared: true };
+        let facts = Facts {
+            computes: Some(usable),
+            member: member.is_some(),
+            allow: config.allow.clone(),
+            shared: true,
+        };
         let journal = Journal::create(&config.journal, run, name)?;
         Ok(Self { config, journal, facts, heading, shared: Some(Shared { operator, member }) })
+    }
+
+    /// An embedded cloud by itself, with the settings that nobody changed.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Embedded`], or what its own API answers.
+    pub async fn embedded_cloud() -> Result<Cloud, OpenError> {
+        let config = Config::resolve(&Layers::default()).expect("every default can be read");
+        Self::embedded(config, RunId::random()).cloud(1, &[]).await
     }
 
     /// What the target is, a line each.
@@ -149,9 +179,14 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
-                let operator = party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
+                let operator =
+                    party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
                 let member = party(&self.config, Account::Member, embedded.member, &prefix).await?;
-                (logged(&operator, &log), Some(logged(&member, &log)), Some(Arc::new(embedded.cloud)))
+                (
+                    logged(&operator, &log),
+                    Some(logged(&member, &log)),
+                    Some(Arc::new(embedded.cloud)),
+                )
             }
         };
         Ok(Cloud {
@@ -169,12 +204,17 @@ impl Target {
 }
 
 /// What the names of a run's instances begin with.
-pub(crate) fn run_prefix(run: &RunId) -> String {
+fn run_prefix(run: &RunId) -> String {
     format!("wb-{run}-")
 }
 
 /// Logs an account in and finds out what it boots from.
-async fn party(config: &Config, account: Account, entry: CloudEntry, names: &str) -> Result<Party, OpenError> {
+async fn party(
+    config: &Config,
+    account: Account,
+    entry: CloudEntry,
+    names: &str,
+) -> Result<Party, OpenError> {
     let name = entry.name.clone();
     let settings = SessionSettings {
         connect: config.requests.connect,

@@ -23,7 +23,9 @@ const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 
 /// A list a fifth of a second at most, however many watch; less than that for few.
 fn spacing(watched: usize) -> Duration {
-    Duration::from_millis(10).saturating_mul(watched.try_into().unwrap_or(u32::MAX)).min(Duration::from_millis(200))
+    Duration::from_millis(10)
+        .saturating_mul(watched.try_into().unwrap_or(u32::MAX))
+        .min(Duration::from_millis(200))
 }
 
 /// The time from which on the next list is to show changes.
@@ -77,7 +79,8 @@ impl Servers {
         };
         let servers = self.compute.servers(&filter).await?;
         let mut memory = lock(&self.memory);
-        if let Some(since) = next_since(servers.iter().filter_map(|server| server.updated.as_ref())) {
+        if let Some(since) = next_since(servers.iter().filter_map(|server| server.updated.as_ref()))
+        {
             memory.since = Some(since);
         }
         for server in servers {
@@ -117,7 +120,8 @@ impl Source for Servers {
             [_] => HashMap::new(),
             ids => {
                 let memory = lock(&self.memory);
-                let known = |id: &ServerId| memory.known.get(id).map(|server| (id.clone(), server.clone()));
+                let known =
+                    |id: &ServerId| memory.known.get(id).map(|server| (id.clone(), server.clone()));
                 ids.iter().filter_map(known).collect()
             }
         };
@@ -150,7 +154,9 @@ impl Migrations {
         let filter = MigrationFilter { changes_since: Some(since), ..MigrationFilter::default() };
         let changed = self.compute.migrations(&filter).await?;
         let mut memory = lock(&self.memory);
-        let times = changed.iter().filter_map(|record| record.updated_at.as_ref().or(record.created_at.as_ref()));
+        let times = changed
+            .iter()
+            .filter_map(|record| record.updated_at.as_ref().or(record.created_at.as_ref()));
         if let Some(since) = next_since(times) {
             memory.since = Some(since);
         }
@@ -174,11 +180,16 @@ impl Source for Migrations {
         spacing(watched)
     }
 
-    async fn look(&self, ids: &[ServerId]) -> Result<HashMap<ServerId, Vec<Migration>>, RequestError> {
+    async fn look(
+        &self,
+        ids: &[ServerId],
+    ) -> Result<HashMap<ServerId, Vec<Migration>>, RequestError> {
         let since = lock(&self.memory).since.clone();
         // Before 2.59 there is no list of changes; each instance is asked for by itself.
         let listed = match since {
-            Some(since) if ids.len() > 1 && self.compute.version().await? >= MigrationFilter::SINCE => {
+            Some(since)
+                if ids.len() > 1 && self.compute.version().await? >= MigrationFilter::PAGES =>
+            {
                 self.list(since).await?;
                 true
             }
@@ -187,7 +198,9 @@ impl Source for Migrations {
         let mut seen = HashMap::new();
         if listed {
             let memory = lock(&self.memory);
-            seen.extend(ids.iter().filter_map(|id| Some((id.clone(), memory.known.get(id)?.clone()))));
+            seen.extend(
+                ids.iter().filter_map(|id| Some((id.clone(), memory.known.get(id)?.clone()))),
+            );
         }
         let missing = ids.iter().filter(|id| !seen.contains_key(id)).cloned();
         let asked: Vec<ServerId> = missing.collect();

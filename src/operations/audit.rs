@@ -23,12 +23,18 @@ type Allocated = BTreeMap<String, BTreeSet<String>>;
 /// # Errors
 ///
 /// [`Problem::Seen`] with every finding that does not go away.
-pub async fn books<'a>(cloud: &Cloud, instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+pub async fn books<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
     let instances: Vec<&Instance> = instances.collect();
     if instances.is_empty() {
         return Ok(());
     }
-    settled(cloud, "the books to agree with what runs where", async || findings(cloud, &instances).await).await
+    settled(cloud, "the books to agree with what runs where", async || {
+        findings(cloud, &instances).await
+    })
+    .await
 }
 
 /// Looks until there are no findings, and fails with the last ones.
@@ -85,9 +91,12 @@ async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>,
 /// Tasks and migrations of an instance that are not over.
 fn in_flight(now: &Now<'_>) -> Vec<String> {
     let name = &now.instance.name;
-    let task = now.server.task_state.as_ref().map(|task| format!("{name} still has the task {task}"));
+    let task =
+        now.server.task_state.as_ref().map(|task| format!("{name} still has the task {task}"));
     let records = now.records.iter().filter(|record| !record.status.is_final());
-    let records = records.map(|record| format!("migration record {} of {name} is still {}", record.id, record.status));
+    let records = records.map(|record| {
+        format!("migration record {} of {name} is still {}", record.id, record.status)
+    });
     task.into_iter().chain(records).collect()
 }
 
@@ -110,12 +119,20 @@ fn misallocated(now: &Now<'_>, allocated: &Allocated) -> Vec<String> {
     let should: BTreeSet<String> = now.server.hypervisor_hostname.clone().into_iter().collect();
     let mut findings = Vec::new();
     if has != should {
-        findings.push(format!("{name} runs on {} but is charged on {}", listed(&should), listed(&has)));
+        findings.push(format!(
+            "{name} runs on {} but is charged on {}",
+            listed(&should),
+            listed(&has)
+        ));
     }
     for record in &now.records {
         let held = record.uuid.as_ref().and_then(|uuid| allocated.get(uuid.as_str()));
         if let Some(held) = held {
-            findings.push(format!("{} is still charged for migration record {} of {name}", listed(held), record.id));
+            findings.push(format!(
+                "{} is still charged for migration record {} of {name}",
+                listed(held),
+                record.id
+            ));
         }
     }
     findings
@@ -134,7 +151,16 @@ async fn misbound(cloud: &Cloud, now: &Now<'_>) -> Result<Vec<String>, RequestEr
     let elsewhere = ports.into_iter().filter(|port| port.host != now.server.host);
     let on = |host: &Option<_>| host.as_ref().map_or("no compute".to_owned(), ToString::to_string);
     let name = &now.instance.name;
-    Ok(elsewhere.map(|port| format!("port {} of {name} is bound to {}, but {name} runs on {}", port.id, on(&port.host), on(&now.server.host))).collect())
+    Ok(elsewhere
+        .map(|port| {
+            format!(
+                "port {} of {name} is bound to {}, but {name} runs on {}",
+                port.id,
+                on(&port.host),
+                on(&now.server.host)
+            )
+        })
+        .collect())
 }
 
 /// Demands that nothing of the scenario is left, within the pace `settle`: no instance of any of
@@ -144,23 +170,37 @@ async fn misbound(cloud: &Cloud, now: &Now<'_>) -> Result<Vec<String>, RequestEr
 /// # Errors
 ///
 /// [`Problem::Seen`] with everything that is left.
-pub async fn leftovers<'a>(cloud: &Cloud, instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+pub async fn leftovers<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
     let instances: Vec<&Instance> = instances.collect();
-    let ours: BTreeMap<String, String> =
-        instances.iter().map(|instance| (instance.id.to_string(), instance.name.to_string())).collect();
+    let ours: BTreeMap<String, String> = instances
+        .iter()
+        .map(|instance| (instance.id.to_string(), instance.name.to_string()))
+        .collect();
     settled(cloud, "nothing to be left", async || {
         let mut left = Vec::new();
         for party in cloud.parties() {
-            let named = party.compute.servers(&ServerFilter::name(format!("^{}", cloud.prefix()))).await?;
-            left.extend(named.iter().map(|server| format!("instance {} ({}) is left, {}", server.name, server.id, server.state_line())));
+            let named =
+                party.compute.servers(&ServerFilter::name(format!("^{}", cloud.prefix()))).await?;
+            left.extend(named.iter().map(|server| {
+                format!("instance {} ({}) is left, {}", server.name, server.id, server.state_line())
+            }));
         }
         if !instances.is_empty() && has_placement(&cloud.operator).await? {
             let allocated = allocations(cloud).await?;
-            left.extend(allocated.iter().filter_map(|(consumer, providers)| left_allocation(cloud, &ours, consumer, providers)));
+            left.extend(allocated.iter().filter_map(|(consumer, providers)| {
+                left_allocation(cloud, &ours, consumer, providers)
+            }));
         }
         for instance in instances.iter().filter(|instance| instance.noted.has_addresses()) {
             let ports = network::ports_of(cloud.operator.compute.session(), &instance.id).await?;
-            left.extend(ports.into_iter().map(|port| format!("port {} of {} is left", port.id, instance.name)));
+            left.extend(
+                ports
+                    .into_iter()
+                    .map(|port| format!("port {} of {} is left", port.id, instance.name)),
+            );
         }
         Ok(left)
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::compute::{CreateServers, Networks, Server, ServerFilter, Status};
+use crate::api::compute::{Action, CreateServers, Created, Networks, Server, ServerFilter, Status};
 use crate::api::{Outcome, RequestError};
 use crate::control::{Cloud, Party};
 use crate::events::names::{InstanceName, ReservationId};
@@ -32,7 +32,7 @@ pub async fn together(
     cloud: &Cloud,
     account: Account,
     name: &InstanceName,
-    count: usize,
+    count: u32,
 ) -> Result<Vec<Instance>, Problem> {
     let party = cloud.party(account)?;
     let mut last = None;
@@ -64,7 +64,12 @@ impl<E: Into<Problem>> From<E> for Made {
     }
 }
 
-async fn request(cloud: &Cloud, party: &Party, unique: &str, count: usize) -> Result<Vec<Server>, Made> {
+async fn request(
+    cloud: &Cloud,
+    party: &Party,
+    unique: &str,
+    count: u32,
+) -> Result<Vec<Server>, Made> {
     let entry = Entry::Creating { account: party.account, name: unique.to_owned() };
     cloud.journal.write(entry)?;
     let metadata = BTreeMap::from([(RUN_KEY.to_owned(), cloud.journal.run().to_string())]);
@@ -72,16 +77,25 @@ async fn request(cloud: &Cloud, party: &Party, unique: &str, count: usize) -> Re
         name: unique.to_owned(),
         image: party.boot.image.clone(),
         flavor: party.boot.flavor.clone(),
-        count,
+        min_count: Some(count),
         networks: Networks::None,
         metadata,
+        return_reservation_id: true,
+        ..CreateServers::default()
     };
     let found = match party.compute.create_servers(&wanted).await {
-        Ok(reservation) => found_by(cloud, party, Found::Reservation(reservation), count).await?,
+        Ok(Created::Reservation(id)) => {
+            found_by(cloud, party, Found::Reservation(id), count).await?
+        }
+        Ok(Created::Server(_)) => {
+            found_by(cloud, party, Found::Name(unique.to_owned()), count).await?
+        }
         Err(error) if error.outcome() == Outcome::Unknown => {
             match found_by(cloud, party, Found::Name(unique.to_owned()), count).await {
                 Ok(found) => found,
-                Err(_) if nothing_is_named(party, unique).await? => return Err(Made::Nothing(error)),
+                Err(_) if nothing_is_named(party, unique).await? => {
+                    return Err(Made::Nothing(error));
+                }
                 Err(problem) => return Err(Made::Problem(problem)),
             }
         }
@@ -103,13 +117,18 @@ impl Found {
     fn filter(&self) -> ServerFilter {
         match self {
             Self::Reservation(id) => ServerFilter::reservation(id),
-            Self::Name(name) => ServerFilter::named(name),
+            Self::Name(name) => named_for(name),
         }
     }
 }
 
 /// Looks until all `count` instances of a request are shown.
-async fn found_by(cloud: &Cloud, party: &Party, by: Found, count: usize) -> Result<Vec<Server>, Problem> {
+async fn found_by(
+    cloud: &Cloud,
+    party: &Party,
+    by: Found,
+    count: u32,
+) -> Result<Vec<Server>, Problem> {
     let what = match &by {
         Found::Reservation(id) => format!("the {count} instances of reservation {id} to be shown"),
         Found::Name(name) => format!("instances named {name} to be shown"),
@@ -117,7 +136,7 @@ async fn found_by(cloud: &Cloud, party: &Party, by: Found, count: usize) -> Resu
     let filter = by.filter();
     let found = wait::until(&what, cloud.paces.record, || async {
         let found = party.compute.servers(&filter).await?;
-        Ok::<_, RequestError>(match found.len() {
+        Ok::<_, RequestError>(match u32::try_from(found.len()).unwrap_or(u32::MAX) {
             seen if seen == count => Check::Met(found),
             seen if seen > count => Check::Never(format!("there are {seen} of them")),
             seen => Check::NotYet(format!("{seen} of them")),
@@ -126,8 +145,13 @@ async fn found_by(cloud: &Cloud, party: &Party, by: Found, count: usize) -> Resu
     Ok(found.await?)
 }
 
+/// The instances of the request that carried this name: itself, or with a number behind it.
+pub(super) fn named_for(name: &str) -> ServerFilter {
+    ServerFilter::name(format!("^{name}(-[0-9]+)?$"))
+}
+
 async fn nothing_is_named(party: &Party, name: &str) -> Result<bool, RequestError> {
-    Ok(party.compute.servers(&ServerFilter::named(name)).await?.is_empty())
+    Ok(party.compute.servers(&named_for(name)).await?.is_empty())
 }
 
 /// Gives each instance the name by which the scenario knows it, in order.
@@ -135,7 +159,7 @@ fn named(
     name: &InstanceName,
     account: Account,
     unique: &str,
-    count: usize,
+    count: u32,
     found: Vec<Server>,
 ) -> Result<Vec<Instance>, Problem> {
     let wanted: Vec<(InstanceName, String)> = match count {
@@ -171,18 +195,25 @@ pub async fn until_running(cloud: &Cloud, instance: &Instance) -> Result<Server,
 ///
 /// If the cloud refuses, or the instance is not PAUSED within the pace `boot`.
 pub async fn pause(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
-    cloud.party(instance.account)?.compute.pause(&instance.id).await?;
+    cloud.party(instance.account)?.compute.act(&instance.id, Action::Pause).await?;
     let what = format!("instance {} to be paused", instance.name);
     until_settled(cloud, instance, &what, Status::Paused).await?;
     Ok(())
 }
 
-async fn until_settled(cloud: &Cloud, instance: &Instance, what: &str, wanted: Status) -> Result<Server, Problem> {
+async fn until_settled(
+    cloud: &Cloud,
+    instance: &Instance,
+    what: &str,
+    wanted: Status,
+) -> Result<Server, Problem> {
     let watcher = cloud.party(instance.account)?.servers.watch(instance.id.clone());
     let settled = wait::until(what, cloud.paces.boot, || async {
         Ok::<_, RequestError>(match watcher.look().await? {
             None => Check::Never("it is gone".to_owned()),
-            Some(server) if server.status == wanted && server.task_state.is_none() => Check::Met(server),
+            Some(server) if server.status == wanted && server.task_state.is_none() => {
+                Check::Met(server)
+            }
             Some(server) if server.status == Status::Error => Check::Never(server.fault_line()),
             Some(server) => Check::NotYet(server.state_line()),
         })

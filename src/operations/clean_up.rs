@@ -2,14 +2,14 @@
 
 use futures_util::future::join_all;
 
-use crate::api::compute::{Server, ServerFilter};
+use crate::api::compute::Server;
 use crate::api::{RequestError, RequestErrorKind};
 use crate::control::{Cloud, Party};
 use crate::events::names::ServerId;
 use crate::journal::{Account, Entry, Unsettled};
 use crate::wait::{self, Check};
 
-use super::boot::RUN_KEY;
+use super::boot::{RUN_KEY, named_for};
 use super::{Problem, computes};
 
 /// Things that could not be undone; the journal keeps them.
@@ -38,7 +38,9 @@ pub async fn undo(cloud: &Cloud, unsettled: &Unsettled) -> Result<(), LeftBehind
         }
     }
     let removals = unsettled.instances.iter().map(async |(account, name, ids)| {
-        remove(cloud, *account, name, ids).await.map_err(|problem| format!("instances named {name}: {}", told(&problem)))
+        remove(cloud, *account, name, ids)
+            .await
+            .map_err(|problem| format!("instances named {name}: {}", told(&problem)))
     });
     lines.extend(join_all(removals).await.into_iter().filter_map(Result::err));
     if lines.is_empty() { Ok(()) } else { Err(LeftBehind { lines }) }
@@ -56,7 +58,12 @@ fn told(error: &dyn std::error::Error) -> String {
 }
 
 /// Removes every instance that one request made, and waits until none is left.
-async fn remove(cloud: &Cloud, account: Account, name: &str, ids: &[ServerId]) -> Result<(), Problem> {
+async fn remove(
+    cloud: &Cloud,
+    account: Account,
+    name: &str,
+    ids: &[ServerId],
+) -> Result<(), Problem> {
     let party = cloud.party(account)?;
     let found = ours(cloud, party, name).await?;
     let gone = join_all(found.iter().map(|server| delete(cloud, party, server))).await;
@@ -71,8 +78,11 @@ async fn remove(cloud: &Cloud, account: Account, name: &str, ids: &[ServerId]) -
 /// The instances of that name that carry the run's metadata.
 async fn ours(cloud: &Cloud, party: &Party, name: &str) -> Result<Vec<Server>, RequestError> {
     let run = cloud.journal.run().as_str();
-    let named = party.compute.servers(&ServerFilter::name(format!("^{name}(-[0-9]+)?$"))).await?;
-    Ok(named.into_iter().filter(|server| server.metadata.get(RUN_KEY).is_some_and(|of| of == run)).collect())
+    let named = party.compute.servers(&named_for(name)).await?;
+    Ok(named
+        .into_iter()
+        .filter(|server| server.metadata.get(RUN_KEY).is_some_and(|of| of == run))
+        .collect())
 }
 
 async fn delete(cloud: &Cloud, party: &Party, server: &Server) -> Result<(), Problem> {
@@ -86,7 +96,8 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server) -> Result<(), Pro
 
 async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
     let watcher = party.servers.watch(id.clone());
-    let gone = wait::until(&format!("instance {id} to be gone"), cloud.paces.delete, || async {
+    let what = format!("instance {id} to be gone");
+    let gone = wait::until(&what, cloud.paces.delete, || async {
         Ok::<_, RequestError>(match watcher.look().await? {
             None => Check::Met(()),
             Some(server) => Check::NotYet(server.state_line()),

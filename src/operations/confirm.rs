@@ -46,7 +46,11 @@ pub async fn completed(cloud: &Cloud, instance: &Instance) -> Result<(), Problem
     } else if server.host != record.dest_compute {
         Some(format!("{name} is on {}, but {line} is completed", on(&server)))
     } else if server.status != instance.noted.status {
-        Some(format!("{name} was {} and is {} after {line}", instance.noted.status, server.state_line()))
+        Some(format!(
+            "{name} was {} and is {} after {line}",
+            instance.noted.status,
+            server.state_line()
+        ))
     } else {
         None
     };
@@ -74,14 +78,24 @@ pub async fn failed_without_destination(cloud: &Cloud, instance: &Instance) -> R
     let name = &instance.name;
     if !matches!(record.status, MigrationStatus::Error | MigrationStatus::Failed) {
         let place = on(&server);
-        return Err(Problem::seen(format!("the migration of {name} was to fail, but {line} is {}, and {name} is on {place}", record.status)));
+        return Err(Problem::seen(format!(
+            "the migration of {name} was to fail, but {line} is {}, and {name} is on {place}",
+            record.status
+        )));
     }
     let reasons = reasons(cloud, instance).await?;
     if reasons.iter().any(|reason| reason.contains("No valid host was found")) {
         return Ok(());
     }
-    let said = if reasons.is_empty() { "gives no reason".to_owned() } else { format!("says: {}", reasons.join("; ")) };
-    Err(Problem::seen(format!("the migration of {name} failed, but not for want of a valid destination: {line} is {}, and the cloud {said}", record.status)))
+    let said = if reasons.is_empty() {
+        "gives no reason".to_owned()
+    } else {
+        format!("says: {}", reasons.join("; "))
+    };
+    Err(Problem::seen(format!(
+        "the migration of {name} failed, but not for want of a valid destination: {line} is {}, and the cloud {said}",
+        record.status
+    )))
 }
 
 /// Demands that the instance is as `ending` says, with no task.
@@ -92,8 +106,12 @@ pub async fn failed_without_destination(cloud: &Cloud, instance: &Instance) -> R
 pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<(), Problem> {
     let server = look(cloud, instance).await?;
     let (status, right_place, wanted) = match &ending {
-        Ending::RunningOn(compute) => (Status::Active, server.host.as_ref() == Some(compute), format!("running on {compute}")),
-        Ending::PausedOn(compute) => (Status::Paused, server.host.as_ref() == Some(compute), format!("paused on {compute}")),
+        Ending::RunningOn(compute) => {
+            (Status::Active, server.host.as_ref() == Some(compute), format!("running on {compute}"))
+        }
+        Ending::PausedOn(compute) => {
+            (Status::Paused, server.host.as_ref() == Some(compute), format!("paused on {compute}"))
+        }
         Ending::RunningElsewhere => {
             let source = instance.compute()?;
             let elsewhere = server.host.as_ref().is_some_and(|host| *host != source);
@@ -104,7 +122,11 @@ pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<()
         return Ok(());
     }
     let name = &instance.name;
-    Err(Problem::seen(format!("{name} was to be {wanted}, but is {} on {}", server.state_line(), on(&server))))
+    Err(Problem::seen(format!(
+        "{name} was to be {wanted}, but is {} on {}",
+        server.state_line(),
+        on(&server)
+    )))
 }
 
 /// Demands that each instance is as it was noted: compute, state, task, power state, time of the
@@ -113,17 +135,28 @@ pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<()
 /// # Errors
 ///
 /// [`Problem::Seen`] with everything that differs.
-pub async fn unchanged<'a>(cloud: &Cloud, instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+pub async fn unchanged<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
     let looks = instances.map(async |instance| {
         let server = look(cloud, instance).await?;
         let mut changes = differences(instance, &server);
         if server.updated != instance.noted.updated {
-            changes.push(format!("was changed at {}", server.updated.as_deref().unwrap_or("an unknown time")));
+            changes.push(format!(
+                "was changed at {}",
+                server.updated.as_deref().unwrap_or("an unknown time")
+            ));
         }
         let records = cloud.operator.migrations.watch(instance.id.clone()).look().await?;
-        let new = records.unwrap_or_default().into_iter().filter(|record| Some(record.id) > instance.migration);
-        changes.extend(new.map(|record| format!("has {}, which is {}", record_line(&record), record.status)));
-        Ok(sentence(instance, &changes))
+        let new = records
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|record| Some(record.id) > instance.migration);
+        changes.extend(
+            new.map(|record| format!("has {}, which is {}", record_line(&record), record.status)),
+        );
+        Ok::<_, Problem>(sentence(instance, &changes))
     });
     nothing_in(try_join_all(looks).await?)
 }
@@ -133,10 +166,13 @@ pub async fn unchanged<'a>(cloud: &Cloud, instances: impl Iterator<Item = &'a In
 /// # Errors
 ///
 /// [`Problem::Seen`] with everything that differs.
-pub async fn still_there<'a>(cloud: &Cloud, instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+pub async fn still_there<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
     let looks = instances.map(async |instance| {
         let server = look(cloud, instance).await?;
-        Ok(sentence(instance, &differences(instance, &server)))
+        Ok::<_, Problem>(sentence(instance, &differences(instance, &server)))
     });
     nothing_in(try_join_all(looks).await?)
 }
@@ -176,7 +212,10 @@ pub fn one_reservation<'a>(instances: impl Iterator<Item = &'a Instance>) -> Res
     let distinct: BTreeSet<&String> = reservations.iter().collect();
     match distinct.len() {
         1 => Ok(()),
-        _ => Err(Problem::seen(format!("the instances do not share one reservation: {}", reservations.join(", ")))),
+        _ => Err(Problem::seen(format!(
+            "the instances do not share one reservation: {}",
+            reservations.join(", ")
+        ))),
     }
 }
 
@@ -185,7 +224,9 @@ pub fn one_reservation<'a>(instances: impl Iterator<Item = &'a Instance>) -> Res
 /// # Errors
 ///
 /// [`Problem::Seen`] with the reservations.
-pub fn no_shared_reservation<'a>(instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+pub fn no_shared_reservation<'a>(
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
     let reservations = reservations(instances);
     let distinct: BTreeSet<&String> = reservations.iter().collect();
     if distinct.len() == reservations.len() {
@@ -208,12 +249,14 @@ fn reservations<'a>(instances: impl Iterator<Item = &'a Instance>) -> Vec<String
 /// # Errors
 ///
 /// [`Problem::Seen`] with names and numbers.
-pub fn own_names_and_numbers<'a>(instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+pub fn own_names_and_numbers<'a>(
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
     let servers: Vec<&Server> = instances.map(|instance| &instance.noted).collect();
     let names: BTreeSet<&String> = servers.iter().map(|server| &server.name).collect();
-    let mut numbers: Vec<Option<u64>> = servers.iter().map(|server| server.launch_index).collect();
+    let mut numbers: Vec<Option<u32>> = servers.iter().map(|server| server.launch_index).collect();
     numbers.sort();
-    let count = u64::try_from(servers.len()).unwrap_or(u64::MAX);
+    let count = u32::try_from(servers.len()).unwrap_or(u32::MAX);
     if names.len() == servers.len() && numbers.iter().copied().eq((0..count).map(Some)) {
         return Ok(());
     }
@@ -225,16 +268,31 @@ pub fn own_names_and_numbers<'a>(instances: impl Iterator<Item = &'a Instance>) 
 }
 
 fn record_line(record: &Migration) -> String {
-    let end = |compute: &Option<ComputeName>| compute.as_ref().map_or("no compute".to_owned(), ToString::to_string);
-    format!("migration record {} ({} -> {})", record.id, end(&record.source_compute), end(&record.dest_compute))
+    let end = |compute: &Option<ComputeName>| {
+        compute.as_ref().map_or("no compute".to_owned(), ToString::to_string)
+    };
+    format!(
+        "migration record {} ({} -> {})",
+        record.id,
+        end(&record.source_compute),
+        end(&record.dest_compute)
+    )
 }
 
 fn on(server: &Server) -> String {
-    server.host.as_ref().map_or_else(|| "a compute that is not shown".to_owned(), ToString::to_string)
+    server
+        .host
+        .as_ref()
+        .map_or_else(|| "a compute that is not shown".to_owned(), ToString::to_string)
 }
 
 /// Everything that tells a reader why a migration did not complete.
-async fn why_not_completed(cloud: &Cloud, instance: &Instance, record: &Migration, server: &Server) -> String {
+async fn why_not_completed(
+    cloud: &Cloud,
+    instance: &Instance,
+    record: &Migration,
+    server: &Server,
+) -> String {
     let name = &instance.name;
     let mut lines = vec![format!(
         "the migration of {name} did not complete: {} is {}, and {name} is {} on {}",
@@ -244,8 +302,12 @@ async fn why_not_completed(cloud: &Cloud, instance: &Instance, record: &Migratio
         on(server)
     )];
     match reasons(cloud, instance).await {
-        Ok(reasons) if reasons.is_empty() => lines.push("the cloud gives no reason in the instance's actions".to_owned()),
-        Ok(reasons) => lines.extend(reasons.into_iter().map(|reason| format!("the cloud says: {reason}"))),
+        Ok(reasons) if reasons.is_empty() => {
+            lines.push("the cloud gives no reason in the instance's actions".to_owned())
+        }
+        Ok(reasons) => {
+            lines.extend(reasons.into_iter().map(|reason| format!("the cloud says: {reason}")))
+        }
         Err(problem) => lines.push(format!("the cloud's reason could not be read: {problem}")),
     }
     match computes::usable(cloud).await {
@@ -253,7 +315,10 @@ async fn why_not_completed(cloud: &Cloud, instance: &Instance, record: &Migratio
         Err(problem) => lines.push(format!("the computes could not be read: {problem}")),
     }
     if instance.booted_with > 1 {
-        lines.push(format!("{name} is one of {} instances booted together by one request", instance.booted_with));
+        lines.push(format!(
+            "{name} is one of {} instances booted together by one request",
+            instance.booted_with
+        ));
     }
     lines.join("\n  ")
 }
@@ -270,6 +335,11 @@ async fn reasons(cloud: &Cloud, instance: &Instance) -> Result<Vec<String>, Prob
         return Ok(Vec::new());
     };
     let details = compute.instance_action(&instance.id, &action.request_id).await?;
-    let failed = details.events.into_iter().filter(|event| event.result.as_deref() == Some("Error"));
-    Ok(failed.map(|event| format!("{} ({})", event.details.as_deref().unwrap_or("no details").trim(), event.event)).collect())
+    let failed =
+        details.events.into_iter().filter(|event| event.result.as_deref() == Some("Error"));
+    Ok(failed
+        .map(|event| {
+            format!("{} ({})", event.details.as_deref().unwrap_or("no details").trim(), event.event)
+        })
+        .collect())
 }

@@ -24,7 +24,11 @@ pub struct Asked {
 /// # Errors
 ///
 /// As [`ask_as`].
-pub async fn ask(cloud: &Cloud, instance: &Instance, to: Option<ComputeName>) -> Result<Asked, Problem> {
+pub async fn ask(
+    cloud: &Cloud,
+    instance: &Instance,
+    to: Option<ComputeName>,
+) -> Result<Asked, Problem> {
     ask_as(cloud, Account::Operator, instance, to).await
 }
 
@@ -50,19 +54,21 @@ pub async fn ask_as(
     to: Option<ComputeName>,
 ) -> Result<Asked, Problem> {
     let known = newest_record(cloud, instance).await?;
-    let request = LiveMigrate { host: to };
+    let request = LiveMigrate { host: to, ..LiveMigrate::default() };
     let answer = cloud.party(account)?.compute.live_migrate(&instance.id, &request).await;
     match answer {
         // The answer was lost, not the request: a new record tells.
-        Err(error) if error.outcome() == Outcome::Unknown => match new_record(cloud, instance, known).await {
-            Ok(record) => Ok(Asked { answer: Answered(Ok(())), record: Some(record) }),
-            Err(Problem::Wait(_)) => Err(error.into()),
-            Err(problem) => Err(problem),
-        },
+        Err(error) if error.outcome() == Outcome::Unknown => {
+            match new_record(cloud, instance, known).await {
+                Ok(record) => Ok(Asked { answer: Answered(Ok(())), record: Some(record) }),
+                Err(Problem::Wait(_)) => Err(error.into()),
+                Err(problem) => Err(problem),
+            }
+        }
         answer => {
             let (accepted, answer) = Answered::from_result(answer)?;
             let record = match accepted {
-                Some(()) => Some(new_record(cloud, instance, known).await?),
+                Some(_) => Some(new_record(cloud, instance, known).await?),
                 None => None,
             };
             Ok(Asked { answer, record })
@@ -70,7 +76,10 @@ pub async fn ask_as(
     }
 }
 
-async fn newest_record(cloud: &Cloud, instance: &Instance) -> Result<Option<MigrationNumber>, Problem> {
+async fn newest_record(
+    cloud: &Cloud,
+    instance: &Instance,
+) -> Result<Option<MigrationNumber>, Problem> {
     let records = cloud.operator.migrations.watch(instance.id.clone()).look().await?;
     Ok(records.unwrap_or_default().iter().map(|record| record.id).max())
 }
@@ -84,8 +93,11 @@ async fn new_record(
     let watcher = cloud.operator.migrations.watch(instance.id.clone());
     let record = wait::until(&what, cloud.paces.record, || async {
         let records = watcher.look().await?.unwrap_or_default();
-        let newest = records.iter().map(|record| record.id).max().filter(|newest| Some(*newest) > known);
-        Ok::<_, RequestError>(newest.map_or_else(|| Check::NotYet("no new record".to_owned()), Check::Met))
+        let newest =
+            records.iter().map(|record| record.id).max().filter(|newest| Some(*newest) > known);
+        Ok::<_, RequestError>(
+            newest.map_or_else(|| Check::NotYet("no new record".to_owned()), Check::Met),
+        )
     });
     Ok(record.await?)
 }
@@ -130,7 +142,11 @@ pub async fn until_over(cloud: &Cloud, instance: &Instance) -> Result<Ended, Pro
             return Ok(Check::Never("the instance is gone".to_owned()));
         };
         if server.task_state.is_some() {
-            return Ok(Check::NotYet(format!("{}, while the instance is {}", record.state_line(), server.state_line())));
+            return Ok(Check::NotYet(format!(
+                "{}, while the instance is {}",
+                record.state_line(),
+                server.state_line()
+            )));
         }
         let record = match record.status {
             MigrationStatus::Error => find().await?.unwrap_or(record),

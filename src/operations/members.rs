@@ -1,7 +1,9 @@
 //! What a plain member is shown and refused.
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use crate::api::{Request, Service, path};
 use crate::control::Cloud;
 use crate::journal::Account;
 
@@ -12,13 +14,21 @@ use super::{Answered, Instance, Problem};
 #[derive(Clone, Debug)]
 pub struct Seen(Value);
 
+#[derive(Deserialize)]
+struct Shown {
+    server: Value,
+}
+
 /// Looks at `instance` with the member's credentials.
 ///
 /// # Errors
 ///
 /// If the cloud refuses or can't be asked.
 pub async fn look(cloud: &Cloud, instance: &Instance) -> Result<Seen, Problem> {
-    Ok(Seen(cloud.party(Account::Member)?.compute.server_as_json(&instance.id).await?))
+    let request = Request::get(Service::Compute, path(&["servers", instance.id.as_str()]));
+    let answer = cloud.party(Account::Member)?.compute.session().call(request).await?;
+    let Shown { server } = answer.json()?;
+    Ok(Seen(server))
 }
 
 /// Demands that the member was shown the instance, and nothing that names its compute.
@@ -34,7 +44,10 @@ pub fn confirm_no_compute(instance: &Instance, seen: &Seen) -> Result<(), Proble
     let compute = ["OS-EXT-SRV-ATTR:host", "OS-EXT-SRV-ATTR:hypervisor_hostname"];
     match compute.into_iter().find_map(|field| Some((field, shown(field)?))) {
         None => Ok(()),
-        Some((field, value)) => Err(Problem::seen(format!("the member is shown where {} runs: {field} is {value}", instance.name))),
+        Some((field, value)) => Err(Problem::seen(format!(
+            "the member is shown where {} runs: {field} is {value}",
+            instance.name
+        ))),
     }
 }
 
@@ -44,7 +57,7 @@ pub fn confirm_no_compute(instance: &Instance, seen: &Seen) -> Result<(), Proble
 ///
 /// If the cloud can't be asked; a refusal is an answer.
 pub async fn list_computes(cloud: &Cloud) -> Result<Answered, Problem> {
-    let answer = cloud.party(Account::Member)?.compute.compute_services().await;
+    let answer = cloud.party(Account::Member)?.compute.services().await;
     Ok(Answered::from_result(answer)?.1)
 }
 

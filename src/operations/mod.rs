@@ -36,15 +36,24 @@ pub struct Instance {
     /// The record of the migration that was asked for last, if there is one.
     pub migration: Option<MigrationNumber>,
     /// How many instances the request that made it asked for.
-    pub booted_with: usize,
+    pub booted_with: u32,
     came_from: Option<ComputeName>,
 }
 
 impl Instance {
     /// An instance just made, as the cloud first showed it.
-    pub fn new(name: InstanceName, account: Account, seen: Server, booted_with: usize) -> Self {
+    pub fn new(name: InstanceName, account: Account, seen: Server, booted_with: u32) -> Self {
         let id = seen.id.clone();
-        Self { name, account, id, noted: seen, acted_on: false, migration: None, booted_with, came_from: None }
+        Self {
+            name,
+            account,
+            id,
+            noted: seen,
+            acted_on: false,
+            migration: None,
+            booted_with,
+            came_from: None,
+        }
     }
 
     /// Notes how it is now; a compute that it left is where it came from.
@@ -63,7 +72,9 @@ impl Instance {
     /// If it was on none, or the cloud did not say.
     pub fn compute(&self) -> Result<ComputeName, Problem> {
         let host = self.noted.host.clone();
-        host.ok_or_else(|| Problem::seen(format!("the cloud does not say on which compute {} is", self.name)))
+        host.ok_or_else(|| {
+            Problem::seen(format!("the cloud does not say on which compute {} is", self.name))
+        })
     }
 
     /// The compute that it was on before it moved to where it was noted.
@@ -73,7 +84,9 @@ impl Instance {
     /// If it did not move.
     pub fn came_from(&self) -> Result<ComputeName, Problem> {
         let from = self.came_from.clone();
-        from.ok_or_else(|| Problem::seen(format!("{} did not come from another compute", self.name)))
+        from.ok_or_else(|| {
+            Problem::seen(format!("{} did not come from another compute", self.name))
+        })
     }
 }
 
@@ -135,7 +148,9 @@ impl Answered {
     /// # Errors
     ///
     /// The request's error, if the cloud did not answer or answered with another code.
-    pub fn from_result<T>(result: Result<T, RequestError>) -> Result<(Option<T>, Self), RequestError> {
+    pub fn from_result<T>(
+        result: Result<T, RequestError>,
+    ) -> Result<(Option<T>, Self), RequestError> {
         match result {
             Ok(answer) => Ok((Some(answer), Self(Ok(())))),
             Err(error) if error.status().is_some_and(|status| (400..500).contains(&status)) => {

@@ -43,9 +43,12 @@ impl Refusal {
     ///
     /// [`Problem::Seen`] with what was answered instead.
     pub fn confirm(self, answer: &Answered) -> Result<(), Problem> {
-        let (_, reason, code, part) = TABLE.iter().find(|(refusal, ..)| *refusal == self).expect("each reason has a row");
+        let (_, reason, code, part) =
+            TABLE.iter().find(|(refusal, ..)| *refusal == self).expect("each reason has a row");
         let Some(error) = answer.refusal() else {
-            return Err(Problem::seen(format!("the request was accepted, and was to be refused because {reason}")));
+            return Err(Problem::seen(format!(
+                "the request was accepted, and was to be refused because {reason}"
+            )));
         };
         let message = error.message().unwrap_or("no message");
         if error.status() == Some(*code) && message.contains(part) {

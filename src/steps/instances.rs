@@ -17,7 +17,7 @@ async fn running(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
 
 /// Boots instances `NAME-1`, `NAME-2`, … by one request and waits until each runs.
 #[given(expr = "{int} instances {instance} booted together")]
-async fn booted_together(world: &mut ComputeWorld, count: usize, name: InstanceName) -> StepResult {
+async fn booted_together(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
     world.boot_together(Account::Operator, &name, count).await?;
     Ok(world.until_all_run().await?)
 }
@@ -25,7 +25,7 @@ async fn booted_together(world: &mut ComputeWorld, count: usize, name: InstanceN
 /// Boots instances `NAME-1`, `NAME-2`, … by as many requests, all sent before the first is
 /// answered, and waits until each runs.
 #[given(expr = "{int} instances {instance} booted by separate requests at the same time")]
-async fn booted_separately(world: &mut ComputeWorld, count: usize, name: InstanceName) -> StepResult {
+async fn booted_separately(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
     world.boot_separately(&name, count).await?;
     Ok(world.until_all_run().await?)
 }
@@ -39,14 +39,16 @@ async fn paused(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
 
 /// Asks for instances `NAME-1`, `NAME-2`, … by one request. Does not wait until they run.
 #[when(expr = "the operator boots {int} instances {instance} together")]
-async fn boot_together(world: &mut ComputeWorld, count: usize, name: InstanceName) -> StepResult {
+async fn boot_together(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
     Ok(world.boot_together(Account::Operator, &name, count).await?)
 }
 
 /// Asks for instances `NAME-1`, `NAME-2`, … by as many requests, all sent before the first is
 /// answered. Does not wait until they run.
-#[when(expr = "the operator boots {int} instances {instance} by separate requests at the same time")]
-async fn boot_separately(world: &mut ComputeWorld, count: usize, name: InstanceName) -> StepResult {
+#[when(
+    expr = "the operator boots {int} instances {instance} by separate requests at the same time"
+)]
+async fn boot_separately(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
     Ok(world.boot_separately(&name, count).await?)
 }
 
@@ -78,13 +80,15 @@ async fn own_names_and_numbers(world: &mut ComputeWorld) -> StepResult {
 /// state, task, power, the time of its last change, and its migration records.
 #[then(expr = "no other instance has moved or changed")]
 async fn the_others_unchanged(world: &mut ComputeWorld) -> StepResult {
-    Ok(confirm::unchanged(&world.cloud, world.instances().filter(|instance| !instance.acted_on)).await?)
+    Ok(confirm::unchanged(&world.cloud, world.instances().filter(|instance| !instance.acted_on))
+        .await?)
 }
 
 /// Compares every instance with what it was before the action: compute, state, task and power.
 #[then(expr = "no instance has moved or changed")]
 async fn all_unchanged(world: &mut ComputeWorld) -> StepResult {
-    let (acted_on, others): (Vec<_>, Vec<_>) = world.instances().partition(|instance| instance.acted_on);
+    let (acted_on, others): (Vec<_>, Vec<_>) =
+        world.instances().partition(|instance| instance.acted_on);
     confirm::unchanged(&world.cloud, others.into_iter()).await?;
     Ok(confirm::still_there(&world.cloud, acted_on.into_iter()).await?)
 }

@@ -16,13 +16,21 @@ async fn live_migrate(world: &mut ComputeWorld, name: InstanceName) -> StepResul
 
 /// Asks for a live migration to that compute and notes its record. Does not wait for the end.
 #[when(expr = "the operator live-migrates {instance} to {destination}")]
-async fn live_migrate_to(world: &mut ComputeWorld, name: InstanceName, destination: Destination) -> StepResult {
+async fn live_migrate_to(
+    world: &mut ComputeWorld,
+    name: InstanceName,
+    destination: Destination,
+) -> StepResult {
     Ok(world.live_migrate(&name, Some(destination)).await?)
 }
 
 /// Live-migrates the instance and waits until it is there.
 #[given(expr = "{instance} was live-migrated to {destination}")]
-async fn was_live_migrated_to(world: &mut ComputeWorld, name: InstanceName, destination: Destination) -> StepResult {
+async fn was_live_migrated_to(
+    world: &mut ComputeWorld,
+    name: InstanceName,
+    destination: Destination,
+) -> StepResult {
     world.live_migrate(&name, Some(destination)).await?;
     confirm::completed(&world.cloud, world.instance(&name)?).await?;
     Ok(world.note_all().await?)
@@ -61,7 +69,10 @@ async fn are_completed(world: &mut ComputeWorld) -> StepResult {
 
 /// Waits for the end of the migration, and looks why it failed.
 #[then(expr = "the migration of {instance} fails for want of a valid destination")]
-async fn fails_for_want_of_a_destination(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
+async fn fails_for_want_of_a_destination(
+    world: &mut ComputeWorld,
+    name: InstanceName,
+) -> StepResult {
     Ok(confirm::failed_without_destination(&world.cloud, world.instance(&name)?).await?)
 }
 

@@ -13,7 +13,10 @@ static NEEDS: LazyLock<Vec<(Regex, Of)>> = LazyLock::new(|| {
     vec![
         need("^a cloud with several computes$", Of::Fixed(Need::Computes(2))),
         need("^a cloud with ([0-9]+) computes$", Of::CountedComputes),
-        need("^(a|every) compute without .* (was disabled|went down)$", Of::Fixed(Need::Change(Change::Hosts))),
+        need(
+            "^(a|every) compute without .* (was disabled|went down)$",
+            Of::Fixed(Need::Change(Change::Hosts)),
+        ),
         need("of a plain member$", Of::Fixed(Need::Member)),
         need("^the member ", Of::Fixed(Need::Member)),
     ]
@@ -28,7 +31,9 @@ enum Of {
 
 /// What one sentence, without its keyword, asks of the target.
 pub fn of(sentence: &str) -> Vec<Need> {
-    let matching = NEEDS.iter().filter_map(|(pattern, of)| pattern.captures(sentence).map(|found| (found, *of)));
+    let matching = NEEDS
+        .iter()
+        .filter_map(|(pattern, of)| pattern.captures(sentence).map(|found| (found, *of)));
     matching
         .map(|(found, of)| match of {
             Of::Fixed(need) => need,
@@ -45,7 +50,10 @@ mod tests {
     #[test]
     fn a_sentence_tells_what_it_needs() {
         assert_eq!(of("a cloud with 5 computes"), [Need::Computes(5)]);
-        assert_eq!(of(r#"every compute without "web" was disabled"#), [Need::Change(Change::Hosts)]);
+        assert_eq!(
+            of(r#"every compute without "web" was disabled"#),
+            [Need::Change(Change::Hosts)]
+        );
         assert_eq!(of(r#"a running instance "web" of a plain member"#), [Need::Member]);
         assert_eq!(of(r#"a running instance "web""#), []);
     }

@@ -29,7 +29,11 @@ impl Instances {
             name: name.clone(),
             known: match self.0.as_slice() {
                 [] => "none".to_owned(),
-                instances => instances.iter().map(|instance| instance.name.as_str()).collect::<Vec<_>>().join(", "),
+                instances => instances
+                    .iter()
+                    .map(|instance| instance.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             },
         })
     }

@@ -8,12 +8,14 @@ mod instances;
 
 use futures_util::future::{join_all, try_join_all};
 
-use crate::control::Cloud;
+use crate::control::{Cloud, OpenError, Target};
 use crate::events::names::{ComputeName, InstanceName};
 use crate::journal::Account;
 use crate::operations::live_migration::{self, Asked};
 use crate::operations::members::Seen;
-use crate::operations::{Answered, Instance, NotSaid, Problem, UnknownInstance, boot, computes, look};
+use crate::operations::{
+    Answered, Instance, NotSaid, Problem, UnknownInstance, boot, computes, look,
+};
 
 pub use destination::Destination;
 pub use instances::Instances;
@@ -50,8 +52,8 @@ impl ComputeWorld {
     }
 
     /// A world on an embedded cloud of its own, for a runner that makes worlds without arguments.
-    async fn on_an_embedded_cloud() -> Result<Self, Problem> {
-        Ok(Self::new(Cloud::embedded_by_default().await?))
+    async fn on_an_embedded_cloud() -> Result<Self, OpenError> {
+        Ok(Self::new(Target::embedded_cloud().await?))
     }
 
     /// Boots `count` instances by one request: `name` itself, or `name-1`, `name-2`, ….
@@ -59,7 +61,12 @@ impl ComputeWorld {
     /// # Errors
     ///
     /// If the request is not accepted, or its instances are not found.
-    pub async fn boot_together(&mut self, account: Account, name: &InstanceName, count: usize) -> Result<(), Problem> {
+    pub async fn boot_together(
+        &mut self,
+        account: Account,
+        name: &InstanceName,
+        count: u32,
+    ) -> Result<(), Problem> {
         let booted = boot::together(&self.cloud, account, name, count).await?;
         self.instances.extend(booted);
         Ok(())
@@ -70,9 +77,14 @@ impl ComputeWorld {
     /// # Errors
     ///
     /// If a request is not accepted, or its instance is not found; the others are noted all the same.
-    pub async fn boot_separately(&mut self, name: &InstanceName, count: usize) -> Result<(), Problem> {
+    pub async fn boot_separately(
+        &mut self,
+        name: &InstanceName,
+        count: u32,
+    ) -> Result<(), Problem> {
         let names: Vec<InstanceName> = InstanceName::numbered(name, count).collect();
-        let requests = names.iter().map(|name| boot::together(&self.cloud, Account::Operator, name, 1));
+        let requests =
+            names.iter().map(|name| boot::together(&self.cloud, Account::Operator, name, 1));
         let mut first_problem = Ok(());
         for booted in join_all(requests).await {
             match booted {
@@ -89,7 +101,8 @@ impl ComputeWorld {
     ///
     /// If one does not run in time, or never will.
     pub async fn until_all_run(&mut self) -> Result<(), Problem> {
-        let waits = self.instances.iter().map(|instance| boot::until_running(&self.cloud, instance));
+        let waits =
+            self.instances.iter().map(|instance| boot::until_running(&self.cloud, instance));
         let running = try_join_all(waits).await?;
         self.instances.note(running);
         Ok(())
@@ -112,7 +125,11 @@ impl ComputeWorld {
     /// # Errors
     ///
     /// If the instance or the destination is unknown, or the cloud can't be asked.
-    pub async fn live_migrate(&mut self, name: &InstanceName, to: Option<Destination>) -> Result<(), Problem> {
+    pub async fn live_migrate(
+        &mut self,
+        name: &InstanceName,
+        to: Option<Destination>,
+    ) -> Result<(), Problem> {
         let to = match to {
             Some(destination) => Some(self.place(name, destination).await?),
             None => None,
@@ -129,7 +146,8 @@ impl ComputeWorld {
     ///
     /// If the cloud can't be asked.
     pub async fn live_migrate_all(&mut self) -> Result<(), Problem> {
-        let requests = self.instances.iter().map(|instance| live_migration::ask(&self.cloud, instance, None));
+        let requests =
+            self.instances.iter().map(|instance| live_migration::ask(&self.cloud, instance, None));
         let asked = try_join_all(requests).await?;
         for (name, asked) in self.names().into_iter().zip(asked) {
             self.note_asked(&name, asked);
@@ -143,7 +161,9 @@ impl ComputeWorld {
     ///
     /// If the instance is unknown, or the cloud can't be asked.
     pub async fn live_migrate_as_member(&mut self, name: &InstanceName) -> Result<(), Problem> {
-        let asked = live_migration::ask_as(&self.cloud, Account::Member, self.instances.get(name)?, None).await?;
+        let asked =
+            live_migration::ask_as(&self.cloud, Account::Member, self.instances.get(name)?, None)
+                .await?;
         self.note_asked(name, asked);
         Ok(())
     }
@@ -154,10 +174,16 @@ impl ComputeWorld {
     }
 
     /// The compute that a sentence names by its part in the scenario.
-    async fn place(&self, name: &InstanceName, destination: Destination) -> Result<ComputeName, Problem> {
+    async fn place(
+        &self,
+        name: &InstanceName,
+        destination: Destination,
+    ) -> Result<ComputeName, Problem> {
         let instance = self.instances.get(name)?;
         Ok(match destination {
-            Destination::Another => computes::another_than(&self.cloud, &instance.compute()?).await?,
+            Destination::Another => {
+                computes::another_than(&self.cloud, &instance.compute()?).await?
+            }
             Destination::Own => instance.compute()?,
             Destination::CameFrom => instance.came_from()?,
             Destination::Unknown => ComputeName::new("no-such-compute"),

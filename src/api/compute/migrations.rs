@@ -102,12 +102,7 @@ impl Migration {
         let name = |compute: &Option<ComputeName>| {
             compute.as_ref().map_or("?", ComputeName::as_str).to_owned()
         };
-        format!(
-            "{}, {} -> {}",
-            self.status,
-            name(&self.source_compute),
-            name(&self.dest_compute)
-        )
+        format!("{}, {} -> {}", self.status, name(&self.source_compute), name(&self.dest_compute))
     }
 }
 
@@ -141,12 +136,12 @@ pub struct MigrationFilter {
 }
 
 impl MigrationFilter {
+    /// The first microversion with pages, times and uuids in the list of records.
+    pub const PAGES: Microversion = Microversion::new(2, 59);
+
     /// The records of one server.
     pub fn server(id: &ServerId) -> Self {
-        Self {
-            server: Some(id.clone()),
-            ..Self::default()
-        }
+        Self { server: Some(id.clone()), ..Self::default() }
     }
 
     fn on(&self, request: Request) -> Request {
@@ -176,9 +171,6 @@ struct OneInProgress {
     migration: ServerMigration,
 }
 
-/// The first microversion with pages, times and uuids in the list of records.
-const PAGES: Microversion = Microversion::new(2, 59);
-
 impl Compute {
     /// All records that the filter lets through, the oldest first (the API's order changed with
     /// 2.59). Operators only.
@@ -192,29 +184,27 @@ impl Compute {
         filter: &MigrationFilter,
     ) -> Result<Vec<Migration>, RequestError> {
         let version = self.version().await?;
-        if version < PAGES && (filter.changes_since.is_some() || filter.page.is_some()) {
+        if version < MigrationFilter::PAGES
+            && (filter.changes_since.is_some() || filter.page.is_some())
+        {
             let what = "a list of migrations by time or page";
             return Err(unsupported(
                 Method::Get,
                 &["os-migrations"],
                 what,
-                PAGES,
+                MigrationFilter::PAGES,
                 version,
             ));
         }
         let mut found: Vec<Migration> = Vec::new();
         let mut marker: Option<MigrationUuid> = None;
         loop {
-            let request = filter
-                .on(self.get(&["os-migrations"]))
-                .query_if("marker", marker.as_ref());
+            let request =
+                filter.on(self.get(&["os-migrations"])).query_if("marker", marker.as_ref());
             let page: MigrationPage = self.session.call(request).await?.json()?;
-            let last = page
-                .migrations
-                .last()
-                .and_then(|migration| migration.uuid.clone());
+            let last = page.migrations.last().and_then(|migration| migration.uuid.clone());
             // Before 2.59 the same name holds links of migrations in progress, and there are no pages.
-            let more = version >= PAGES
+            let more = version >= MigrationFilter::PAGES
                 && has_next(&page.migrations_links)
                 && last.is_some()
                 && last != marker;
@@ -238,10 +228,7 @@ impl Compute {
         &self,
         id: &ServerId,
     ) -> Result<Vec<ServerMigration>, RequestError> {
-        let answer = self
-            .session
-            .call(self.get(&["servers", id.as_str(), "migrations"]))
-            .await?;
+        let answer = self.session.call(self.get(&["servers", id.as_str(), "migrations"])).await?;
         Ok(answer.json::<InProgress>()?.migrations)
     }
 
@@ -256,10 +243,8 @@ impl Compute {
         migration: MigrationNumber,
     ) -> Result<ServerMigration, RequestError> {
         let number = migration.to_string();
-        let answer = self
-            .session
-            .call(self.get(&["servers", id.as_str(), "migrations", &number]))
-            .await?;
+        let answer =
+            self.session.call(self.get(&["servers", id.as_str(), "migrations", &number])).await?;
         Ok(answer.json::<OneInProgress>()?.migration)
     }
 
@@ -275,14 +260,9 @@ impl Compute {
         migration: MigrationNumber,
     ) -> Result<(), RequestError> {
         let number = migration.to_string();
-        let request = self.request(
-            Method::Delete,
-            &["servers", id.as_str(), "migrations", &number],
-        );
-        self.session
-            .call(request.expect(Expect::Codes(&[202])))
-            .await
-            .map(drop)
+        let request =
+            self.request(Method::Delete, &["servers", id.as_str(), "migrations", &number]);
+        self.session.call(request.expect(Expect::Codes(&[202]))).await.map(drop)
     }
 
     /// Asks for a running live migration to be brought to its end (202), by pausing the server if
@@ -298,13 +278,9 @@ impl Compute {
     ) -> Result<(), RequestError> {
         let number = migration.to_string();
         let elements = ["servers", id.as_str(), "migrations", &number, "action"];
-        let request = self
-            .request(Method::Post, &elements)
-            .json(&json!({ "force_complete": null }));
-        self.session
-            .call(request.expect(Expect::Codes(&[202])))
-            .await
-            .map(drop)
+        let request =
+            self.request(Method::Post, &elements).json(&json!({ "force_complete": null }));
+        self.session.call(request.expect(Expect::Codes(&[202]))).await.map(drop)
     }
 }
 
@@ -338,9 +314,6 @@ mod tests {
             .filter(MigrationStatus::is_final)
             .map(|status| status.to_string())
             .collect();
-        assert_eq!(
-            last,
-            ["completed", "failed", "error", "cancelled", "confirmed"]
-        );
+        assert_eq!(last, ["completed", "failed", "error", "cancelled", "confirmed"]);
     }
 }
