@@ -55,10 +55,7 @@ impl Speaker {
 
     fn waiting(&self, test_case_started_id: &str, what: String) {
         let test_case_started_id = test_case_started_id.to_owned();
-        (self.0)(Event::Waiting {
-            test_case_started_id,
-            what,
-        });
+        (self.0)(Event::Waiting { test_case_started_id, what });
     }
 }
 
@@ -86,10 +83,7 @@ impl Stage {
 
     /// Names the step or hook that runs from now on (`None`: none does).
     pub fn enter(&self, test_step_id: Option<String>) {
-        *self
-            .test_step_id
-            .lock()
-            .expect("nothing panics while it holds this") = test_step_id;
+        *self.test_step_id.lock().expect("nothing panics while it holds this") = test_step_id;
     }
 
     /// Runs `scenario` with this stage as its own: [`attach`], [`log`] and [`waiting`] reach it.
@@ -98,11 +92,7 @@ impl Stage {
     }
 
     fn attach(&self, media_type: &str, body: String) {
-        let step = self
-            .test_step_id
-            .lock()
-            .expect("nothing panics while it holds this")
-            .clone();
+        let step = self.test_step_id.lock().expect("nothing panics while it holds this").clone();
         self.speaker.say(Envelope::Attachment(Attachment {
             body,
             content_encoding: ContentEncoding::Identity,

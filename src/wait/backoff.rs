@@ -39,14 +39,7 @@ impl Default for Backoff {
 impl Backoff {
     /// The pauses between the tries, `attempts - 1` of them. `total` is for the caller to watch.
     pub fn delays(&self) -> impl Iterator<Item = Duration> + use<> {
-        let Self {
-            attempts,
-            first,
-            growth,
-            ceiling,
-            jitter,
-            ..
-        } = *self;
+        let Self { attempts, first, growth, ceiling, jitter, .. } = *self;
         (0..attempts.saturating_sub(1)).scan(first, move |next, _| {
             let pause = (*next).min(ceiling);
             *next = grown(pause, growth, ceiling);
@@ -87,20 +80,10 @@ mod tests {
 
     #[test]
     fn jitter_shortens_a_pause_and_never_lengthens_it() {
-        let backoff = Backoff {
-            attempts: 200,
-            growth: 1.0,
-            ..Backoff::default()
-        };
+        let backoff = Backoff { attempts: 200, growth: 1.0, ..Backoff::default() };
         let (low, high) = (backoff.first.mul_f64(0.5), backoff.first);
         let pauses: Vec<Duration> = backoff.delays().collect();
-        assert!(
-            pauses.iter().all(|pause| (low..=high).contains(pause)),
-            "{pauses:?}"
-        );
-        assert!(
-            pauses.windows(2).any(|pair| pair[0] != pair[1]),
-            "no two pauses differ"
-        );
+        assert!(pauses.iter().all(|pause| (low..=high).contains(pause)), "{pauses:?}");
+        assert!(pauses.windows(2).any(|pair| pair[0] != pair[1]), "no two pauses differ");
     }
 }

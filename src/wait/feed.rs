@@ -61,25 +61,14 @@ struct Desk<S: Source> {
 impl<S: Source> Feed<S> {
     /// A feed of what `source` sees.
     pub fn new(source: S) -> Self {
-        let desk = Desk {
-            watched: 0,
-            asked: Vec::new(),
-            answering: false,
-            last: None,
-        };
-        Self(Arc::new(Shared {
-            source,
-            desk: Mutex::new(desk),
-        }))
+        let desk = Desk { watched: 0, asked: Vec::new(), answering: false, last: None };
+        Self(Arc::new(Shared { source, desk: Mutex::new(desk) }))
     }
 
     /// Watches `key` until the watcher is dropped.
     pub fn watch(&self, key: S::Key) -> Watcher<S> {
         self.0.desk().watched += 1;
-        Watcher {
-            feed: self.clone(),
-            key,
-        }
+        Watcher { feed: self.clone(), key }
     }
 }
 
@@ -154,17 +143,11 @@ impl<S: Source> Shared<S> {
         let mut keys: Vec<S::Key> = Vec::with_capacity(batch.len());
         let mut known = std::collections::HashSet::with_capacity(batch.len());
         keys.extend(
-            batch
-                .iter()
-                .map(|(key, _)| key.clone())
-                .filter(|key| known.insert(key.clone())),
+            batch.iter().map(|(key, _)| key.clone()).filter(|key| known.insert(key.clone())),
         );
         let answer = self.source.look(&keys).await;
         for (key, tell) in batch {
-            let own = answer
-                .as_ref()
-                .map(|seen| seen.get(&key).cloned())
-                .map_err(Clone::clone);
+            let own = answer.as_ref().map(|seen| seen.get(&key).cloned()).map_err(Clone::clone);
             // Who gave up since then needs no answer.
             drop(tell.send(own));
         }
@@ -198,11 +181,7 @@ mod tests {
             if keys.contains(&1001) {
                 return Err("unlucky".into());
             }
-            Ok(keys
-                .iter()
-                .filter(|key| *key % 2 == 0)
-                .map(|key| (*key, key / 2))
-                .collect())
+            Ok(keys.iter().filter(|key| *key % 2 == 0).map(|key| (*key, key / 2)).collect())
         }
     }
 

@@ -4,10 +4,7 @@
 //! Nothing above `wait` calls a timer. It knows no server and no API: what is looked at, and what
 //! counts as met, comes from the caller.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "this is the module that calls timers"
-)]
+#![allow(clippy::disallowed_methods, reason = "this is the module that calls timers")]
 
 mod backoff;
 mod feed;
@@ -35,7 +32,5 @@ pub struct Elapsed(pub Duration);
 ///
 /// [`Elapsed`] after `limit`.
 pub async fn deadline<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T, Elapsed> {
-    tokio::time::timeout(limit, answer)
-        .await
-        .map_err(|_| Elapsed(limit))
+    tokio::time::timeout(limit, answer).await.map_err(|_| Elapsed(limit))
 }

@@ -108,11 +108,7 @@ where
         Ok(Ok(Ok(met))) => Ok(met),
         Ok(Ok(Err(why))) => Err(WaitError::Never { what, why, seen }),
         Ok(Err(source)) => Err(WaitError::Look { what, seen, source }),
-        Err(_) => Err(WaitError::TimedOut {
-            what,
-            after: pace.limit,
-            seen,
-        }),
+        Err(_) => Err(WaitError::TimedOut { what, after: pace.limit, seen }),
     }
 }
 
@@ -125,11 +121,7 @@ struct History<'a> {
 
 impl<'a> History<'a> {
     fn begin(what: &'a str) -> Self {
-        Self {
-            what,
-            began: Instant::now(),
-            seen: Vec::new(),
-        }
+        Self { what, began: Instant::now(), seen: Vec::new() }
     }
 
     /// Looks until the answer is final: met (`Ok(Ok)`), never (`Ok(Err)`) or a failed look (`Err`).
@@ -162,10 +154,7 @@ impl<'a> History<'a> {
     fn note(&mut self, state: String) {
         stream::waiting(|| format!("{}: {state}", self.what));
         if self.seen.last().is_none_or(|last| last.state != state) {
-            self.seen.push(Seen {
-                at: self.began.elapsed(),
-                state,
-            });
+            self.seen.push(Seen { at: self.began.elapsed(), state });
         }
     }
 
@@ -175,11 +164,7 @@ impl<'a> History<'a> {
                 at_ms: u64::try_from(seen.at.as_millis()).unwrap_or(u64::MAX),
                 state: seen.state.clone(),
             });
-            Timeline {
-                what: self.what.to_owned(),
-                seen: seen.collect(),
-            }
-            .to_json()
+            Timeline { what: self.what.to_owned(), seen: seen.collect() }.to_json()
         });
     }
 }
@@ -280,13 +265,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_look_that_never_comes_back_is_bounded_too() {
-        let error = until(
-            "it",
-            PACE,
-            std::future::pending::<Result<Check<()>, Infallible>>,
-        )
-        .await
-        .expect_err("no answer");
+        let error = until("it", PACE, std::future::pending::<Result<Check<()>, Infallible>>)
+            .await
+            .expect_err("no answer");
         insta::assert_snapshot!(error, @"gave up on it after 6s: the first look did not come back");
     }
 

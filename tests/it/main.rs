@@ -1,1 +1,3 @@
-//! Integration tests.
+//! What is tested from outside, in one binary so that it is linked once.
+
+mod layers;

@@ -70,28 +70,18 @@ mod tests {
     #[test]
     fn an_envelope_is_one_key_in_camel_case_without_empty_options() {
         let line = serde_json::to_string(&Envelope::TestRunStarted(run::TestRunStarted {
-            timestamp: run::Timestamp {
-                seconds: 1,
-                nanos: 2,
-            },
+            timestamp: run::Timestamp { seconds: 1, nanos: 2 },
             id: Some("run".into()),
         }))
         .expect("messages are always JSON");
-        assert_eq!(
-            line,
-            r#"{"testRunStarted":{"timestamp":{"seconds":1,"nanos":2},"id":"run"}}"#
-        );
+        assert_eq!(line, r#"{"testRunStarted":{"timestamp":{"seconds":1,"nanos":2},"id":"run"}}"#);
         let back: Envelope = serde_json::from_str(
             r#"{"testRunFinished":{"success":true,"timestamp":{"seconds":1,"nanos":0}}}"#,
         )
         .expect("a stream of others is read too");
         assert!(matches!(
             back,
-            Envelope::TestRunFinished(run::TestRunFinished {
-                success: true,
-                message: None,
-                ..
-            })
+            Envelope::TestRunFinished(run::TestRunFinished { success: true, message: None, .. })
         ));
     }
 }

@@ -116,10 +116,7 @@ message! {
 
 impl From<std::time::Duration> for Duration {
     fn from(span: std::time::Duration) -> Self {
-        Self {
-            seconds: span.as_secs().cast_signed(),
-            nanos: span.subsec_nanos(),
-        }
+        Self { seconds: span.as_secs().cast_signed(), nanos: span.subsec_nanos() }
     }
 }
 
