@@ -117,16 +117,12 @@ impl Kind {
             Mark::Fence(_) => return Some(Self::DocString),
             Mark::Other => {}
         }
-        let heading = HEADINGS.iter().find(|(word, _)| {
-            content
-                .strip_prefix(word)
-                .is_some_and(|rest| rest.starts_with(':'))
-        });
+        let heading = HEADINGS
+            .iter()
+            .find(|(word, _)| content.strip_prefix(word).is_some_and(|rest| rest.starts_with(':')));
         let step = || {
             STEPS.iter().any(|word| {
-                content
-                    .strip_prefix(word)
-                    .is_some_and(|rest| rest.starts_with(char::is_whitespace))
+                content.strip_prefix(word).is_some_and(|rest| rest.starts_with(char::is_whitespace))
             })
         };
         Some(match heading {
@@ -191,6 +187,11 @@ pub(super) fn diagnose(uri: &str, lines: &Lines<'_>) -> Option<Broken> {
             return Some(misplaced(uri, lines, number, kind, allowed, tags.is_some()));
         }
         match kind {
+            Kind::Text => {
+                if let Some(broken) = keyword_in_description(uri, lines, number) {
+                    return Some(broken);
+                }
+            }
             Kind::DocString => match closing(lines, number) {
                 Some(end) => number = end,
                 None => {
@@ -218,6 +219,16 @@ pub(super) fn diagnose(uri: &str, lines: &Lines<'_>) -> Option<Broken> {
     })
 }
 
+/// A description that starts with a keyword; gherkin refuses it, with a colon or without.
+fn keyword_in_description(uri: &str, lines: &Lines<'_>, number: u32) -> Option<Broken> {
+    let line = lines.line(number).trim();
+    let (word, _) = HEADINGS.iter().find(|(word, _)| line.starts_with(word))?;
+    let message = format!("a description can't start with `{word}`");
+    let mut broken = at(uri, lines, number, None, message);
+    broken.hint = Some(format!("a colon is missing: `{word}:`; or begin with another word"));
+    Some(broken)
+}
+
 /// A row whose cells are not those of the table's first row, or that gherkin can't take apart.
 pub(super) fn row(uri: &str, lines: &Lines<'_>, number: u32) -> Option<Broken> {
     let line = lines.line(number);
@@ -234,10 +245,7 @@ pub(super) fn row(uri: &str, lines: &Lines<'_>, number: u32) -> Option<Broken> {
     }
     let mut first = number;
     while first > 1
-        && matches!(
-            mark(lines.line(first - 1)),
-            Mark::Row | Mark::Comment | Mark::Blank
-        )
+        && matches!(mark(lines.line(first - 1)), Mark::Row | Mark::Comment | Mark::Blank)
     {
         first -= 1;
     }
@@ -317,10 +325,8 @@ fn hint(line: &str, kind: Kind, allowed: &[Kind]) -> Option<String> {
         Kind::Text => {}
         _ => return None,
     }
-    let headings = HEADINGS
-        .iter()
-        .filter(|(_, kind)| allowed.contains(kind))
-        .map(|(word, _)| *word);
+    let headings =
+        HEADINGS.iter().filter(|(_, kind)| allowed.contains(kind)).map(|(word, _)| *word);
     if let Some(word) = headings
         .clone()
         .find(|word| line.starts_with(word) && !line[word.len()..].starts_with(char::is_alphabetic))
@@ -330,10 +336,7 @@ fn hint(line: &str, kind: Kind, allowed: &[Kind]) -> Option<String> {
     if STEPS.contains(&line) {
         return Some(format!("`{line}` needs a sentence behind it"));
     }
-    let steps = STEPS
-        .into_iter()
-        .filter(|_| allowed.contains(&Kind::Step))
-        .map(str::to_owned);
+    let steps = STEPS.into_iter().filter(|_| allowed.contains(&Kind::Step)).map(str::to_owned);
     let first = line.split([' ', ':']).next().unwrap_or(line);
     let head = line.split(':').next().unwrap_or(line);
     let candidates = steps.chain(headings.map(|word| format!("{word}:")));
@@ -341,10 +344,8 @@ fn hint(line: &str, kind: Kind, allowed: &[Kind]) -> Option<String> {
         .map(|word| {
             let typed = if word.ends_with(':') { head } else { first };
             let bare = word.trim_end_matches(':');
-            let likeness = strsim::normalized_damerau_levenshtein(
-                &typed.to_lowercase(),
-                &bare.to_lowercase(),
-            );
+            let likeness =
+                strsim::normalized_damerau_levenshtein(&typed.to_lowercase(), &bare.to_lowercase());
             (likeness, word)
         })
         .filter(|(likeness, _)| *likeness >= 0.5)
@@ -363,10 +364,7 @@ pub(super) fn at(
     let line = lines.line(number);
     Broken {
         uri: uri.to_owned(),
-        location: Location {
-            line: number,
-            column: Some(column.unwrap_or_else(|| indent(line))),
-        },
+        location: Location { line: number, column: Some(column.unwrap_or_else(|| indent(line))) },
         line: line.to_owned(),
         message,
         hint: None,

@@ -127,16 +127,11 @@ impl<W> Catalogue<W> {
     /// A definition of the same keyword wins, as in cucumber's own runner, so that Given and Then
     /// may share a sentence. If there is none, the others count too, as in official Cucumber.
     pub(super) fn find(&self, ty: StepType, text: &str) -> Found {
-        let hits: Vec<usize> = (0..self.0.len())
-            .filter(|&index| self.0[index].regex.is_match(text))
-            .collect();
+        let hits: Vec<usize> =
+            (0..self.0.len()).filter(|&index| self.0[index].regex.is_match(text)).collect();
         let (own, others): (Vec<usize>, Vec<usize>) =
             hits.into_iter().partition(|&index| self.0[index].ty == ty);
-        let candidates = if own.is_empty() {
-            self.without_twins(others)
-        } else {
-            own
-        };
+        let candidates = if own.is_empty() { self.without_twins(others) } else { own };
         match candidates[..] {
             [] => Found::Nothing,
             [index] => Found::One(index, self.caught(index, text)),
@@ -219,10 +214,7 @@ fn arguments(
                 }
             }
             Some(last) if within => last.group.children.get_or_insert_default().push(group),
-            _ => arguments.push(StepMatchArgument {
-                group,
-                parameter_type_name: None,
-            }),
+            _ => arguments.push(StepMatchArgument { group, parameter_type_name: None }),
         }
         parameter = of;
         end = found.map_or(end, |found| end.max(found.end()));
@@ -396,7 +388,10 @@ mod tests {
     #[test]
     fn a_pattern_reads_as_a_sentence() {
         let cases = [
-            (r"^((?:-?\d+)|(?:\d+)) instance(?:s)? boot(?:ed)? at once$", "… instance(s) boot(ed) at once"),
+            (
+                r"^((?:-?\d+)|(?:\d+)) instance(?:s)? boot(?:ed)? at once$",
+                "… instance(s) boot(ed) at once",
+            ),
             (
                 r#"^"web" (?:boots|starts) on (?:"(?P<__0_0>[^"\\]*(?:\\.[^"\\]*)*)"|'(?P<__0_1>[^'\\]*)')$"#,
                 r#""web" boots/starts on "…""#,

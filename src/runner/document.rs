@@ -10,17 +10,17 @@ use std::ops::RangeInclusive;
 
 use gherkin::{GherkinEnv, StepType};
 
+use super::Ids;
 use super::broken::{self, Broken};
 use super::lines::{Lines, Mark, cells, indent, mark, tags};
 use super::pickles;
 pub use super::pickles::{Case, CaseStep};
 use super::source::Source;
-use super::Ids;
+use crate::events::messages::Location;
 use crate::events::messages::gherkin::{
     Background, Comment, DataTable, DocString, Examples, Feature, FeatureChild, GherkinDocument,
     KeywordType, Rule, RuleChild, Scenario, Step, TableCell, TableRow, Tag,
 };
-use crate::events::messages::Location;
 
 /// All feature files of a run, read; the broken ones too.
 #[derive(Debug, Default)]
@@ -97,24 +97,14 @@ fn read(source: Source, ids: &mut Ids) -> Result<Document, (Source, Vec<Broken>)
     if !broken.is_empty() {
         return Err((source, broken));
     }
-    let message = GherkinDocument {
-        comments,
-        uri: Some(source.uri.clone()),
-        feature,
-    };
-    Ok(Document {
-        source,
-        message,
-        cases,
-    })
+    let message = GherkinDocument { comments, uri: Some(source.uri.clone()), feature };
+    Ok(Document { source, message, cases })
 }
 
 /// The language that the first line names, as gherkin takes it; English if none.
 fn language(lines: &Lines<'_>) -> (u32, String) {
-    let named = lines
-        .numbered()
-        .find(|(_, line)| mark(line) != Mark::Blank)
-        .and_then(|(number, line)| {
+    let named =
+        lines.numbered().find(|(_, line)| mark(line) != Mark::Blank).and_then(|(number, line)| {
             let rest = line.trim().strip_prefix('#')?.trim_start();
             let rest = rest.strip_prefix("language")?.trim_start();
             Some((number, rest.strip_prefix(':')?.trim().to_owned()))
@@ -136,9 +126,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn is_empty(&self) -> bool {
-        self.lines
-            .numbered()
-            .all(|(_, line)| matches!(mark(line), Mark::Blank | Mark::Comment))
+        self.lines.numbered().all(|(_, line)| matches!(mark(line), Mark::Blank | Mark::Comment))
     }
 
     /// What is wrong with a file that gherkin refused.
@@ -152,9 +140,8 @@ impl Reader<'_> {
         diagnosed.flatten().unwrap_or_else(|| {
             // The position is to be had only as text: `Error at LINE:COLUMN: {…}`.
             let text = error.to_string();
-            let mut numbers = text
-                .split(|c: char| !c.is_ascii_digit())
-                .filter_map(|number| number.parse().ok());
+            let mut numbers =
+                text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
             let line = numbers.next().unwrap_or(1);
             let message = "this is no Gherkin, or a part before it is missing".to_owned();
             broken::at(self.uri, self.lines, line, None, message)
@@ -258,10 +245,7 @@ impl Reader<'_> {
             doc_string: step.docstring.as_ref().and_then(|_| self.doc_string(location)),
             data_table: step.table.as_ref().map(|table| {
                 let rows = self.rows(table);
-                DataTable {
-                    location: rows.first().map_or(location, |row| row.location),
-                    rows,
-                }
+                DataTable { location: rows.first().map_or(location, |row| row.location), rows }
             }),
             id,
         }
@@ -302,10 +286,7 @@ impl Reader<'_> {
             .collect();
         let media_type = opening.trim().trim_start_matches(delimiter).trim();
         Some(DocString {
-            location: Location {
-                line: open,
-                column: Some(column),
-            },
+            location: Location { line: open, column: Some(column) },
             content: content.join("\n"),
             delimiter: delimiter.to_owned(),
             media_type: (!media_type.is_empty()).then(|| media_type.to_owned()),
@@ -330,18 +311,12 @@ impl Reader<'_> {
                 .iter()
                 .zip(columns)
                 .map(|(value, column)| TableCell {
-                    location: Location {
-                        line: number,
-                        column: Some(column),
-                    },
+                    location: Location { line: number, column: Some(column) },
                     value: value.clone(),
                 })
                 .collect();
             rows.push(TableRow {
-                location: Location {
-                    line: number,
-                    column: Some(indent(line)),
-                },
+                location: Location { line: number, column: Some(indent(line)) },
                 cells,
                 id: self.ids.next(),
             });
@@ -371,11 +346,7 @@ impl Reader<'_> {
         }
         found
             .into_iter()
-            .map(|(location, name)| Tag {
-                location,
-                name,
-                id: self.ids.next(),
-            })
+            .map(|(location, name)| Tag { location, name, id: self.ids.next() })
             .collect()
     }
 
@@ -409,10 +380,7 @@ impl Reader<'_> {
             })
             .map(|(line, text)| Comment {
                 // The reference has a comment start with its line, indent included.
-                location: Location {
-                    line,
-                    column: Some(1),
-                },
+                location: Location { line, column: Some(1) },
                 text: text.to_owned(),
             })
             .collect()

@@ -71,12 +71,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without a place.
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            kind: kind.into(),
-            place: None,
-            backtrace: None,
-        }
+        Self { message: message.into(), kind: kind.into(), place: None, backtrace: None }
     }
 }
 
@@ -147,12 +142,7 @@ where
     let stray = panics::stray_count();
     let teller = Teller::new(speaker);
     teller.head(&plan, settings.ci.clone());
-    let Plan {
-        planned,
-        problems,
-        run_id,
-        ..
-    } = plan;
+    let Plan { planned, problems, run_id, .. } = plan;
     let shared = Arc::new(Shared {
         surroundings,
         settings,
@@ -164,9 +154,8 @@ where
         internal_errors: Mutex::default(),
     });
     if problems.is_empty() {
-        let (serial, parallel): (Vec<_>, Vec<_>) = planned
-            .into_iter()
-            .partition(|planned| planned.scenario.is_serial());
+        let (serial, parallel): (Vec<_>, Vec<_>) =
+            planned.into_iter().partition(|planned| planned.scenario.is_serial());
         shared.drain(parallel, shared.settings.concurrency, runtime);
         shared.drain(serial, 1, runtime);
     } else {
@@ -281,10 +270,7 @@ where
     let (index, place) = (planned.scenario.index, planned.scenario.place());
     let broken = ended(
         &planned.scenario,
-        Verdict::Failed {
-            at: place,
-            message: "the runner itself panicked".to_owned(),
-        },
+        Verdict::Failed { at: place, message: "the runner itself panicked".to_owned() },
     );
     let attempt = AssertUnwindSafe(attempt(&shared, planned, worker)).catch_unwind();
     // Its panic is among the stray ones already.

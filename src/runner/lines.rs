@@ -31,11 +31,7 @@ impl<'a> Lines<'a> {
             .zip(starts.iter().skip(1).chain([&(text.len() + 1)]))
             .map(|(&from, &to)| text[from..to - 1].trim_end_matches('\r'))
             .collect();
-        Self {
-            text,
-            starts,
-            lines,
-        }
+        Self { text, starts, lines }
     }
 
     /// How many lines there are.
@@ -178,9 +174,6 @@ mod tests {
 
     #[test]
     fn tags_end_at_a_comment() {
-        assert_eq!(
-            tags("  @a @b-1 # not @c"),
-            [(3, "@a".to_owned()), (6, "@b-1".to_owned())]
-        );
+        assert_eq!(tags("  @a @b-1 # not @c"), [(3, "@a".to_owned()), (6, "@b-1".to_owned())]);
     }
 }

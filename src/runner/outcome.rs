@@ -88,7 +88,8 @@ impl Outcome {
 
     /// Whether nothing was judged: nothing selected, or everything skipped.
     pub fn nothing_ran(&self) -> bool {
-        let judged = |verdict: &Verdict| matches!(verdict, Verdict::Passed | Verdict::Failed { .. });
+        let judged =
+            |verdict: &Verdict| matches!(verdict, Verdict::Passed | Verdict::Failed { .. });
         self.count(judged) == 0
     }
 

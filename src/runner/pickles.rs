@@ -171,20 +171,13 @@ impl Compiler<'_> {
     ) {
         let mut ast_node_ids = vec![scenario.id.clone()];
         ast_node_ids.extend(row.map(|row| row.id.clone()));
-        let (pickle_steps, steps) = outline
-            .steps
-            .iter()
-            .map(|step| self.step(step, row))
-            .unzip();
+        let (pickle_steps, steps) = outline.steps.iter().map(|step| self.step(step, row)).unzip();
         let mut seen = HashSet::new();
         let tags = context
             .tags
             .iter()
             .filter(|tag| seen.insert(tag.name.as_str()))
-            .map(|tag| PickleTag {
-                name: tag.name.clone(),
-                ast_node_id: tag.id.clone(),
-            })
+            .map(|tag| PickleTag { name: tag.name.clone(), ast_node_id: tag.id.clone() })
             .collect();
         let pickle = Pickle {
             id: self.ids.next(),
@@ -213,9 +206,7 @@ impl Compiler<'_> {
         let text = cut.text.fill(row);
         let doc_string = cut.doc_string.as_ref().map(|content| content.fill(row));
         let table: Option<Vec<Vec<String>>> = cut.table.as_ref().map(|rows| {
-            rows.iter()
-                .map(|cells| cells.iter().map(|cell| cell.fill(row)).collect())
-                .collect()
+            rows.iter().map(|cells| cells.iter().map(|cell| cell.fill(row)).collect()).collect()
         });
         let mut ast_node_ids = vec![own.id.clone()];
         ast_node_ids.extend(row.map(|row| row.id.clone()));
@@ -259,17 +250,9 @@ impl Compiler<'_> {
 
 fn pickle_table(rows: &[Vec<String>]) -> PickleTable {
     let row = |cells: &Vec<String>| PickleTableRow {
-        cells: cells
-            .iter()
-            .map(|value| PickleTableCell {
-                value: value.clone(),
-            })
-            .collect(),
+        cells: cells.iter().map(|value| PickleTableCell { value: value.clone() }).collect(),
     };
-    PickleTable {
-        rows: rows.iter().map(row).collect(),
-        argument_index: None,
-    }
+    PickleTable { rows: rows.iter().map(row).collect(), argument_index: None }
 }
 
 /// A scenario with its texts cut at the placeholders.
@@ -304,10 +287,7 @@ impl<'a> Outline<'a> {
             .map(|step| CutStep::cut(step, false, &none))
             .chain(scenario.steps.iter().map(|step| CutStep::cut(step, true, &columns)))
             .collect();
-        Self {
-            name: Cut::new(&scenario.name, &columns),
-            steps,
-        }
+        Self { name: Cut::new(&scenario.name, &columns), steps }
     }
 }
 

@@ -107,13 +107,8 @@ pub(super) enum Hook {
 }
 
 impl Hook {
-    pub(super) const ALL: [Self; 5] = [
-        Self::Needs,
-        Self::Target,
-        Self::Books,
-        Self::CleanUp,
-        Self::Leftovers,
-    ];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Needs, Self::Target, Self::Books, Self::CleanUp, Self::Leftovers];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -241,11 +236,7 @@ fn selected(
         cases.len() > before
     };
     library.documents.retain_mut(take);
-    if errors.is_empty() {
-        Ok(cases)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(cases) } else { Err(errors) }
 }
 
 struct Planner<'a, W> {
@@ -292,8 +283,7 @@ impl<'a, W> Planner<'a, W> {
                 id: id.clone(),
             });
             let found = self.look_up(&step);
-            self.problems
-                .note(self.catalogue, &step, &found, &case.pickle.uri, line);
+            self.problems.note(self.catalogue, &step, &found, &case.pickle.uri, line);
             let (ids, lists) = self.matches(&found);
             test_steps.push(TestStep {
                 id,
@@ -342,9 +332,7 @@ impl<'a, W> Planner<'a, W> {
     fn look_up(&mut self, step: &gherkin::Step) -> Found {
         let key = (step.ty, step.value.clone());
         let found = self.found.entry(key);
-        found
-            .or_insert_with(|| self.catalogue.find(step.ty, &step.value))
-            .clone()
+        found.or_insert_with(|| self.catalogue.find(step.ty, &step.value)).clone()
     }
 
     fn matches(&self, found: &Found) -> (Vec<String>, Vec<StepMatchArgumentsList>) {
@@ -352,9 +340,7 @@ impl<'a, W> Planner<'a, W> {
         match found {
             Found::Nothing => (Vec::new(), Vec::new()),
             Found::One(index, Caught { arguments, .. }) => {
-                let list = StepMatchArgumentsList {
-                    step_match_arguments: arguments.clone(),
-                };
+                let list = StepMatchArgumentsList { step_match_arguments: arguments.clone() };
                 (vec![id(index)], vec![list])
             }
             Found::Several(indices) => {

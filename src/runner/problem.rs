@@ -35,12 +35,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(broken) => broken.fmt(f),
-            Self::Undefined {
-                step,
-                places,
-                nearest,
-                snippet,
-            } => {
+            Self::Undefined { step, places, nearest, snippet } => {
                 write!(f, "{}: no step is defined for `{step}`", places.join(", "))?;
                 if !nearest.is_empty() {
                     f.write_str("\n  did you mean")?;
@@ -50,11 +45,7 @@ impl fmt::Display for Problem {
                 f.write_str("\n  nothing is like it; a definition could start with")?;
                 snippet.lines().try_for_each(|line| write!(f, "\n    {line}"))
             }
-            Self::Ambiguous {
-                step,
-                places,
-                matches,
-            } => {
+            Self::Ambiguous { step, places, matches } => {
                 write!(f, "{}: `{step}` is defined more than once", places.join(", "))?;
                 listed(f, matches)
             }
@@ -63,7 +54,5 @@ impl fmt::Display for Problem {
 }
 
 fn listed(f: &mut fmt::Formatter<'_>, sentences: &[(String, String)]) -> fmt::Result {
-    sentences
-        .iter()
-        .try_for_each(|(sentence, place)| write!(f, "\n    {sentence}  ({place})"))
+    sentences.iter().try_for_each(|(sentence, place)| write!(f, "\n    {sentence}  ({place})"))
 }

@@ -25,10 +25,7 @@ where
     let Planned { scenario, meanings } = planned;
     let started = Instant::now();
     shared.teller.case_started(&scenario, Some(worker));
-    let stage = Stage::new(
-        shared.teller.speaker().clone(),
-        scenario.started_id.as_str(),
-    );
+    let stage = Stage::new(shared.teller.speaker().clone(), scenario.started_id.as_str());
     let attempt = Attempt {
         shared,
         scenario: &scenario,
@@ -91,8 +88,19 @@ impl SoFar {
 enum End<T> {
     Done(T),
     Unwound(Unwound),
-    TimedOut(Duration),
+    TimedOut(Limit),
     Cancelled,
+}
+
+/// How long something may take.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// This long, by itself.
+    Own(Duration),
+    /// This long, which is what is left of the scenario's limit.
+    Left(Duration),
+    /// This long, and it is not stopped when the run is.
+    Grace(Duration),
 }
 
 /// How a step or hook ended, as the stream tells it.
@@ -117,10 +125,7 @@ where
         for hook in [Hook::Books, Hook::CleanUp, Hook::Leftovers] {
             self.not_run(self.scenario.hook_step(hook), None);
         }
-        SoFar {
-            skipped: Some(reason.to_owned()),
-            ..SoFar::default()
-        }
+        SoFar { skipped: Some(reason.to_owned()), ..SoFar::default() }
     }
 
     async fn run(mut self, meanings: Vec<Meaning<S::World>>) -> SoFar {
@@ -130,20 +135,14 @@ where
         let mut world = self.open().await;
         for (step, meaning) in self.scenario.steps.iter().zip(meanings) {
             match (&mut world, meaning) {
-                (
-                    Some(world),
-                    Meaning::Defined {
-                        function,
-                        context,
-                        place,
-                    },
-                ) if self.so_far.goes_on() => {
+                (Some(world), Meaning::Defined { function, context, place })
+                    if self.so_far.goes_on() =>
+                {
+                    let sentence = format!("{} {}", step.keyword, step.text);
                     let began = self.begin(&step.id);
-                    let limit = self.limit();
-                    let end = self.bounded(limit, true, function(world, context)).await;
-                    let judged = self.judge_step(end, &place, step.line);
-                    let at = format!("{} {}", step.keyword, step.text);
-                    self.note(&judged, at);
+                    let end = self.bounded(self.limit(), function(world, context)).await;
+                    let judged = self.judge_step(end, &place, &sentence);
+                    self.note(&judged, sentence);
                     self.evidence(world, &judged).await;
                     self.finish(&step.id, began.elapsed(), &judged);
                 }
@@ -158,9 +157,7 @@ where
         let id = self.scenario.hook_step(Hook::Target);
         let began = self.begin(id);
         let surroundings = &self.shared.surroundings;
-        let end = self
-            .bounded(self.limit(), true, surroundings.open(self.scenario))
-            .await;
+        let end = self.bounded(self.limit(), surroundings.open(self.scenario)).await;
         let (world, end) = match end {
             End::Done(Ok(world)) => (Some(world), End::Done(Ok(()))),
             End::Done(Err(failure)) => (None, End::Done(Err(failure))),
@@ -183,24 +180,24 @@ where
             return;
         };
         let surroundings = self.shared.surroundings.clone();
-        let grace = self.shared.settings.grace;
+        let grace = Limit::Grace(self.shared.settings.grace);
         if self.so_far.dropped || self.so_far.interrupted {
             self.not_run(self.scenario.hook_step(Hook::Books), None);
         } else {
             let began = self.begin(self.scenario.hook_step(Hook::Books));
-            let limit = self.shared.settings.step_limit;
+            let limit = Limit::Own(self.shared.settings.step_limit);
             let books = surroundings.books(&mut world);
-            let end = self.bounded(limit, true, books).await;
+            let end = self.bounded(limit, books).await;
             self.end_hook(Hook::Books, end, began, &mut world).await;
         }
         let began = self.begin(self.scenario.hook_step(Hook::CleanUp));
         let clean_up = surroundings.clean_up(&mut world);
-        let end = self.bounded(grace, false, clean_up).await;
+        let end = self.bounded(grace, clean_up).await;
         self.end_hook(Hook::CleanUp, end, began, &mut world).await;
 
         let began = self.begin(self.scenario.hook_step(Hook::Leftovers));
         let leftovers = surroundings.leftovers(&mut world);
-        let end = self.bounded(grace, false, leftovers).await;
+        let end = self.bounded(grace, leftovers).await;
         self.end_hook(Hook::Leftovers, end, began, &mut world).await;
         self.stage.enter(None);
     }
@@ -228,20 +225,20 @@ where
     }
 
     /// How long the next step or hook may take: its own limit, or what is left of the scenario's.
-    fn limit(&self) -> Duration {
+    fn limit(&self) -> Limit {
         let settings = &self.shared.settings;
         let left = settings.scenario_limit.saturating_sub(self.started.elapsed());
-        settings.step_limit.min(left)
+        if left < settings.step_limit { Limit::Left(left) } else { Limit::Own(settings.step_limit) }
     }
 
-    /// Lets `future` run for at most `limit`, and, if `stops`, until the run is cancelled.
-    async fn bounded<T>(&self, limit: Duration, stops: bool, future: impl Future<Output = T>) -> End<T> {
-        let watched = wait::deadline(limit, panics::watch(future));
+    /// Lets `future` run for at most `limit`, and, unless that is grace, until the run is cancelled.
+    async fn bounded<T>(&self, limit: Limit, future: impl Future<Output = T>) -> End<T> {
+        let (Limit::Own(span) | Limit::Left(span) | Limit::Grace(span)) = limit;
+        let watched = wait::deadline(span, panics::watch(future));
         let cancelled = async {
-            if stops {
-                self.shared.cancelled.wait().await;
-            } else {
-                std::future::pending::<()>().await;
+            match limit {
+                Limit::Grace(_) => std::future::pending().await,
+                Limit::Own(_) | Limit::Left(_) => self.shared.cancelled.wait().await,
             }
         };
         tokio::select! {
@@ -255,7 +252,7 @@ where
         }
     }
 
-    fn judge_step(&mut self, end: End<()>, definition: &str, line: u32) -> Judged {
+    fn judge_step(&mut self, end: End<()>, definition: &str, sentence: &str) -> Judged {
         match end {
             End::Done(()) => Judged::Passed,
             End::Unwound(Unwound::Skip(skip)) => Judged::Skipped(skip.0),
@@ -267,7 +264,7 @@ where
             }
             End::TimedOut(limit) => {
                 self.so_far.dropped = true;
-                let message = self.timed_out(limit, &format!("the step in line {line}"));
+                let message = self.timed_out(limit, &format!("step `{sentence}`"));
                 Judged::Failed(Failure {
                     place: Some(definition.to_owned()),
                     ..Failure::new("timeout", message)
@@ -296,20 +293,22 @@ where
                 Judged::Failed(failure)
             }
             End::TimedOut(limit) => {
-                let message = self.timed_out(limit, &format!("the hook {}", hook.name()));
+                let message = self.timed_out(limit, &format!("hook `{}`", hook.name()));
                 Judged::Failed(Failure::new("timeout", message))
             }
             End::Cancelled => Judged::Cancelled,
         }
     }
 
-    fn timed_out(&self, limit: Duration, what: &str) -> String {
-        let settings = &self.shared.settings;
-        if limit < settings.step_limit && limit != settings.grace {
-            let whole = settings.scenario_limit;
-            format!("timed out in {what}: the scenario has used up its {whole:?}")
-        } else {
-            format!("timed out: {what} has not come back after {limit:?}")
+    fn timed_out(&self, limit: Limit, what: &str) -> String {
+        match limit {
+            Limit::Own(span) | Limit::Grace(span) => {
+                format!("timed out after {span:?}: {what} has not come back")
+            }
+            Limit::Left(_) => {
+                let whole = self.shared.settings.scenario_limit;
+                format!("timed out after {whole:?}, the whole scenario's limit, in {what}")
+            }
         }
     }
 
@@ -334,13 +333,11 @@ where
         }
         self.so_far.evident = true;
         let surroundings = self.shared.surroundings.clone();
-        let end = self
-            .bounded(self.shared.settings.grace, false, surroundings.failed(world))
-            .await;
+        let grace = Limit::Grace(self.shared.settings.grace);
+        let end = self.bounded(grace, surroundings.failed(world)).await;
         if let End::Unwound(Unwound::Panic(panic)) = end {
             let place = panic.place.unwrap_or_default();
-            self.shared
-                .internal_error(format!("evidence: panic at {place}: {}", panic.message));
+            self.shared.internal_error(format!("evidence: panic at {place}: {}", panic.message));
         }
     }
 
@@ -355,18 +352,11 @@ where
             Judged::Passed => (Status::Passed, None, None),
             Judged::Skipped(reason) => (Status::Skipped, Some(reason.clone()), None),
             Judged::Cancelled => (Status::Skipped, Some(INTERRUPTED.to_owned()), None),
-            Judged::Failed(failure) => (
-                Status::Failed,
-                Some(failure.message.clone()),
-                Some(self.exception(id, failure)),
-            ),
+            Judged::Failed(failure) => {
+                (Status::Failed, Some(failure.message.clone()), Some(self.exception(id, failure)))
+            }
         };
-        let result = TestStepResult {
-            duration: took.into(),
-            status,
-            message,
-            exception,
-        };
+        let result = TestStepResult { duration: took.into(), status, message, exception };
         self.shared.teller.step_finished(self.scenario, id, result);
         self.stage.enter(None);
     }
@@ -392,9 +382,7 @@ where
     }
 
     fn not_run(&self, id: &str, why: Option<&str>) {
-        self.shared
-            .teller
-            .not_run(self.scenario, id, Status::Skipped, why);
+        self.shared.teller.not_run(self.scenario, id, Status::Skipped, why);
     }
 }
 

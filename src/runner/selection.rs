@@ -86,21 +86,13 @@ impl Selection {
                 }),
             }
         }
-        if errors.is_empty() {
-            Ok(selection)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(selection) } else { Err(errors) }
     }
 
     /// Whether tags and name of `case` agree.
     pub fn takes(&self, case: &Case) -> bool {
-        let tags: Vec<&str> = case
-            .pickle
-            .tags
-            .iter()
-            .map(|tag| tag.name.trim_start_matches('@'))
-            .collect();
+        let tags: Vec<&str> =
+            case.pickle.tags.iter().map(|tag| tag.name.trim_start_matches('@')).collect();
         let named = |name: &Regex| name.is_match(&case.pickle.name);
         self.tags.iter().all(|operation| holds(operation, &tags))
             && (self.names.is_empty() || self.names.iter().any(named))
@@ -132,11 +124,7 @@ fn bad_tags<P: std::fmt::Display>(expression: &str, error: &P) -> SelectionError
         None => "something is missing".to_owned(),
         Some(c) => format!("`{c}` does not belong"),
     };
-    SelectionError::Tags {
-        expression: expression.to_owned(),
-        column,
-        reason,
-    }
+    SelectionError::Tags { expression: expression.to_owned(), column, reason }
 }
 
 fn last_line(text: &str) -> String {
@@ -163,9 +151,8 @@ pub(super) fn by_line(document: &Document) -> Result<Vec<usize>, Vec<SelectionEr
             spans.map(|span| span.end() - span.start()).min()
         };
         match cases.iter().filter_map(innermost).min() {
-            Some(size) => taken.extend(
-                (0..cases.len()).filter(|&index| innermost(&cases[index]) == Some(size)),
-            ),
+            Some(size) => taken
+                .extend((0..cases.len()).filter(|&index| innermost(&cases[index]) == Some(size))),
             None => errors.push(SelectionError::Line {
                 uri: document.source.uri.clone(),
                 line,
@@ -173,11 +160,7 @@ pub(super) fn by_line(document: &Document) -> Result<Vec<usize>, Vec<SelectionEr
             }),
         }
     }
-    if errors.is_empty() {
-        Ok(taken.into_iter().collect())
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(taken.into_iter().collect()) } else { Err(errors) }
 }
 
 fn starts(cases: &[Case]) -> BTreeSet<u32> {

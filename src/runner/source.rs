@@ -21,9 +21,8 @@ impl FromStr for Input {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut path = text;
         let mut lines = Vec::new();
-        while let Some((rest, Ok(line))) = path
-            .rsplit_once(':')
-            .map(|(rest, line)| (rest, line.parse()))
+        while let Some((rest, Ok(line))) =
+            path.rsplit_once(':').map(|(rest, line)| (rest, line.parse()))
         {
             lines.push(line);
             path = rest;
@@ -31,10 +30,7 @@ impl FromStr for Input {
         lines.reverse();
         let path = path.replace('\\', "/");
         let path = path.trim_start_matches("./").trim_end_matches('/');
-        Ok(Self {
-            path: if path.is_empty() { "." } else { path }.to_owned(),
-            lines,
-        })
+        Ok(Self { path: if path.is_empty() { "." } else { path }.to_owned(), lines })
     }
 }
 
@@ -122,11 +118,7 @@ pub fn find(base: &Path, inputs: &[Input]) -> Result<Vec<Source>, Vec<SourceErro
             Err(cause) => errors.push(SourceError::Unreadable { path: uri, cause }),
         }
     }
-    if errors.is_empty() {
-        Ok(sources)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(sources) } else { Err(errors) }
 }
 
 /// Picks what `inputs` name from `tree`, pairs of path and text; no inputs: all of it.
@@ -165,9 +157,7 @@ pub fn embedded<'a>(
         .into_iter()
         .filter_map(|(uri, text)| match wanted.0.remove(uri) {
             Some(lines) => Some(source(uri.to_owned(), text, lines)),
-            None => inputs
-                .is_empty()
-                .then(|| source(uri.to_owned(), text, Vec::new())),
+            None => inputs.is_empty().then(|| source(uri.to_owned(), text, Vec::new())),
         })
         .collect())
 }
@@ -211,10 +201,7 @@ fn walk(base: &Path, folder: &Path, files: &mut Vec<PathBuf>, errors: &mut Vec<S
                 }
             }
         }
-        Err(cause) => errors.push(SourceError::Unreadable {
-            path: uri(base, folder),
-            cause,
-        }),
+        Err(cause) => errors.push(SourceError::Unreadable { path: uri(base, folder), cause }),
     }
 }
 
@@ -243,11 +230,7 @@ fn missing(input: &Input, names: &[String]) -> SourceError {
     like.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     SourceError::Missing {
         input: input.path.clone(),
-        beside: like
-            .into_iter()
-            .take(3)
-            .map(|(_, name)| name.clone())
-            .collect(),
+        beside: like.into_iter().take(3).map(|(_, name)| name.clone()).collect(),
     }
 }
 
@@ -282,11 +265,9 @@ mod tests {
         let uris: Vec<&str> = found.iter().map(|source| source.uri.as_str()).collect();
         assert_eq!(uris, ["features/a.feature", "features/b/two.feature"]);
 
-        let named = find(
-            folder.path(),
-            &[input("features/a.feature:4"), input("features/a.feature:2")],
-        )
-        .unwrap();
+        let named =
+            find(folder.path(), &[input("features/a.feature:4"), input("features/a.feature:2")])
+                .unwrap();
         assert_eq!(named.len(), 1);
         assert_eq!(named[0].lines, [4, 2]);
     }
@@ -308,20 +289,14 @@ mod tests {
 
     #[test]
     fn a_tree_in_the_binary_is_picked_from_by_the_same_names() {
-        let tree = [
-            ("features/a.feature", "A"),
-            ("features/live/b.feature", "B"),
-        ];
+        let tree = [("features/a.feature", "A"), ("features/live/b.feature", "B")];
         let uris = |inputs: &[Input]| -> Vec<String> {
             let sources = embedded(tree, inputs).unwrap();
             sources.into_iter().map(|source| source.uri).collect()
         };
         assert_eq!(uris(&[]).len(), 2);
         assert_eq!(uris(&[input("features/live")]), ["features/live/b.feature"]);
-        assert_eq!(
-            embedded(tree, &[input("features/live/b.feature:7")]).unwrap()[0].lines,
-            [7]
-        );
+        assert_eq!(embedded(tree, &[input("features/live/b.feature:7")]).unwrap()[0].lines, [7]);
         assert!(embedded(tree, &[input("features/live:7")]).is_err());
         assert!(embedded(tree, &[input("features/c.feature")]).is_err());
     }

@@ -1,17 +1,18 @@
 //! What a run says, in Messages: who it is, what is planned, and what happens when.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::Library;
 use super::plan::{Hook, Meaning, Plan, Planned, PlannedScenario};
 use super::{Definition, Outcome};
-use crate::events::messages::Envelope;
+use crate::events::messages::pickle::PickleStepType;
 use crate::events::messages::run::{
     Ci, Meta, ParseError, PatternType, Product, Snippet, Source, SourceReference, Status,
     StepDefinition, StepDefinitionPattern, Suggestion, TestCaseFinished, TestCaseStarted,
     TestRunFinished, TestRunStarted, TestStepFinished, TestStepResult, TestStepStarted, Timestamp,
 };
-use crate::events::messages::{Location, PROTOCOL, run};
+use crate::events::messages::{Envelope, Location, PROTOCOL, run};
 use crate::events::stream::Speaker;
 
 /// Says what happens, with times.
@@ -25,11 +26,7 @@ pub(super) struct Teller {
 impl Teller {
     pub(super) fn new(speaker: Speaker) -> Self {
         let anchor = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self {
-            speaker,
-            anchor: anchor.unwrap_or_default(),
-            since: Instant::now(),
-        }
+        Self { speaker, anchor: anchor.unwrap_or_default(), since: Instant::now() }
     }
 
     pub(super) const fn speaker(&self) -> &Speaker {
@@ -38,10 +35,7 @@ impl Teller {
 
     fn now(&self) -> Timestamp {
         let now = self.anchor + self.since.elapsed();
-        Timestamp {
-            seconds: now.as_secs().cast_signed(),
-            nanos: now.subsec_nanos(),
-        }
+        Timestamp { seconds: now.as_secs().cast_signed(), nanos: now.subsec_nanos() }
     }
 
     /// Everything that is known before the first scenario starts.
@@ -55,10 +49,7 @@ impl Teller {
         for (hook, id) in &plan.hook_ids {
             self.speaker.say(Envelope::Hook(run::Hook {
                 id: id.clone(),
-                source_reference: SourceReference {
-                    uri: Some(file!().to_owned()),
-                    location: None,
-                },
+                source_reference: SourceReference { uri: Some(file!().to_owned()), location: None },
                 name: Some(hook.name().to_owned()),
                 tag_expression: None,
                 r#type: Some(hook.ty()),
@@ -83,8 +74,7 @@ impl Teller {
                 media_type: "text/x.cucumber.gherkin+plain".to_owned(),
             }));
         };
-        let mut pickles: std::collections::HashMap<&str, Vec<&PlannedScenario>> =
-            std::collections::HashMap::new();
+        let mut pickles: HashMap<&str, Vec<&PlannedScenario>> = HashMap::new();
         for Planned { scenario, .. } in planned {
             pickles.entry(&scenario.pickle.uri).or_default().push(scenario);
         }
@@ -163,11 +153,8 @@ impl Teller {
         why: Option<&str>,
     ) {
         self.step_started(scenario, step);
-        let result = TestStepResult {
-            status,
-            message: why.map(str::to_owned),
-            ..TestStepResult::default()
-        };
+        let result =
+            TestStepResult { status, message: why.map(str::to_owned), ..TestStepResult::default() };
         self.step_finished(scenario, step, result);
     }
 
@@ -176,7 +163,7 @@ impl Teller {
         let Planned { scenario, meanings } = planned;
         self.case_started(scenario, None);
         let hook = |hook| self.not_run(scenario, scenario.hook_step(hook), Status::Skipped, None);
-        [Hook::Needs, Hook::Target].map(hook);
+        [Hook::Needs, Hook::Target].into_iter().for_each(hook);
         let pickle_steps = scenario.pickle.steps.iter();
         for ((step, meaning), pickle_step) in scenario.steps.iter().zip(meanings).zip(pickle_steps)
         {
@@ -190,15 +177,13 @@ impl Teller {
                 self.speaker.say(Envelope::Suggestion(Suggestion {
                     id: format!("{}-suggestion", step.id),
                     pickle_step_id: pickle_step.id.clone(),
-                    snippets: vec![Snippet {
-                        language: "rust".to_owned(),
-                        code,
-                    }],
+                    snippets: vec![Snippet { language: "rust".to_owned(), code }],
                 }));
             }
             self.not_run(scenario, &step.id, status, None);
         }
-        [Hook::Books, Hook::CleanUp, Hook::Leftovers].map(hook);
+        let behind = [Hook::Books, Hook::CleanUp, Hook::Leftovers];
+        behind.into_iter().for_each(hook);
         self.case_finished(scenario);
     }
 
@@ -213,8 +198,7 @@ impl Teller {
     }
 }
 
-fn step_type(ty: Option<crate::events::messages::pickle::PickleStepType>) -> &'static str {
-    use crate::events::messages::pickle::PickleStepType;
+fn step_type(ty: Option<PickleStepType>) -> &'static str {
     match ty {
         Some(PickleStepType::Action) => "when",
         Some(PickleStepType::Outcome) => "then",
@@ -246,10 +230,7 @@ fn step_definition(id: String, definition: &Definition) -> StepDefinition {
         },
         source_reference: SourceReference {
             uri: Some(definition.path.clone()),
-            location: Some(Location {
-                line: definition.line,
-                column: Some(definition.column),
-            }),
+            location: Some(Location { line: definition.line, column: Some(definition.column) }),
         },
     }
 }
