@@ -160,7 +160,7 @@ where
         shared.drain(serial, 1, runtime);
     } else {
         for planned in planned {
-            let defined = |meaning: &Meaning<_>| matches!(meaning, Meaning::Defined { .. });
+            let defined = |meaning: &Meaning<_>| matches!(meaning, Meaning::Defined(_));
             if !planned.meanings.iter().all(defined) {
                 shared.teller.unplannable(&planned);
             }
@@ -197,6 +197,7 @@ where
         let workers = self.settings.workers.clamp(1, concurrency);
         locked(&self.queue).extend(planned);
         thread::scope(|scope| {
+            let mut started = Vec::new();
             for worker in 0..workers {
                 // The first workers take one more each where the division leaves a rest.
                 let slots = concurrency / workers + usize::from(worker < concurrency % workers);
@@ -205,11 +206,18 @@ where
                     let work = work(shared, worker, slots);
                     runtime.block_on(LocalSet::new().run_until(work));
                 };
-                let started = thread::Builder::new()
-                    .name(format!("scenarios-{worker}"))
-                    .spawn_scoped(scope, work);
-                if let Err(error) = started {
-                    self.internal_error(format!("worker {worker} did not start: {error}"));
+                let name = format!("scenarios-{worker}");
+                match thread::Builder::new().name(name).spawn_scoped(scope, work) {
+                    Ok(thread) => started.push(thread),
+                    Err(error) => {
+                        self.internal_error(format!("worker {worker} did not start: {error}"));
+                    }
+                }
+            }
+            for thread in started {
+                // Its panic is among the stray ones; unless somebody looks, the scope panics too.
+                if thread.join().is_err() {
+                    self.internal_error("a worker broke; its scenarios are lost".to_owned());
                 }
             }
         });

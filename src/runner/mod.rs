@@ -19,6 +19,7 @@ pub mod source;
 mod broken;
 mod lines;
 mod panics;
+mod phrase;
 mod pickles;
 mod scenario;
 mod telling;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use gherkin::StepType;
 
 use super::Ids;
-use super::catalogue::{Catalogue, Caught, Found, snippet};
+use super::catalogue::{Catalogue, Caught, Found};
 use super::document::{Case, Document, Library};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::selection::{Selection, SelectionError, by_line};
 use crate::events::hooks;
 use crate::events::messages::pickle::Pickle;
@@ -136,14 +136,17 @@ pub(super) struct Planned<W> {
 
 /// What a step calls.
 pub(super) enum Meaning<W> {
-    Defined {
-        function: cucumber::Step<W>,
-        context: cucumber::step::Context,
-        /// `path:line` of the definition.
-        place: Arc<str>,
-    },
+    Defined(Box<Call<W>>),
     Undefined,
     Ambiguous,
+}
+
+/// What a defined step calls.
+pub(super) struct Call<W> {
+    pub(super) function: cucumber::Step<W>,
+    pub(super) context: cucumber::step::Context,
+    /// `path:line` of the definition.
+    pub(super) place: String,
 }
 
 /// What will run. With [`problems`](Self::problems), nothing is.
@@ -356,67 +359,12 @@ impl<'a, W> Planner<'a, W> {
             Found::Several(_) => Meaning::Ambiguous,
             Found::One(index, Caught { matches, .. }) => {
                 let entry = self.catalogue.entry(index);
-                Meaning::Defined {
+                Meaning::Defined(Box::new(Call {
                     function: entry.function,
                     context: cucumber::step::Context { step, matches },
-                    place: entry.definition.place().into(),
-                }
+                    place: entry.definition.place(),
+                }))
             }
         }
-    }
-}
-
-/// Undefined and ambiguous steps, one problem for each sentence.
-#[derive(Default)]
-struct Problems {
-    all: Vec<Problem>,
-    known: HashMap<(StepType, String), usize>,
-}
-
-impl Problems {
-    fn note<W>(
-        &mut self,
-        catalogue: &Catalogue<W>,
-        step: &gherkin::Step,
-        found: &Found,
-        uri: &str,
-        line: u32,
-    ) {
-        if matches!(found, Found::One(..)) {
-            return;
-        }
-        let place = format!("{uri}:{line}");
-        let key = (step.ty, step.value.clone());
-        let index = *self.known.entry(key).or_insert_with(|| {
-            self.all.push(problem(catalogue, step, found));
-            self.all.len() - 1
-        });
-        if let Problem::Undefined { places, .. } | Problem::Ambiguous { places, .. } =
-            &mut self.all[index]
-            && !places.contains(&place)
-        {
-            places.push(place);
-        }
-    }
-}
-
-fn problem<W>(catalogue: &Catalogue<W>, step: &gherkin::Step, found: &Found) -> Problem {
-    let shown = |definition: &super::Definition| (definition.phrase(), definition.place());
-    let sentence = format!("{} {}", step.keyword.trim(), step.value);
-    match found {
-        Found::Several(indices) => Problem::Ambiguous {
-            step: sentence,
-            places: Vec::new(),
-            matches: indices
-                .iter()
-                .map(|&index| shown(&catalogue.entry(index).definition))
-                .collect(),
-        },
-        _ => Problem::Undefined {
-            step: sentence,
-            places: Vec::new(),
-            nearest: catalogue.nearest(&step.value).into_iter().map(shown).collect(),
-            snippet: snippet(&format!("{:?}", step.ty), &step.value),
-        },
     }
 }

@@ -135,13 +135,12 @@ where
         let mut world = self.open().await;
         for (step, meaning) in self.scenario.steps.iter().zip(meanings) {
             match (&mut world, meaning) {
-                (Some(world), Meaning::Defined { function, context, place })
-                    if self.so_far.goes_on() =>
-                {
+                (Some(world), Meaning::Defined(call)) if self.so_far.goes_on() => {
                     let sentence = format!("{} {}", step.keyword, step.text);
                     let began = self.begin(&step.id);
-                    let end = self.bounded(self.limit(), function(world, context)).await;
-                    let judged = self.judge_step(end, &place, &sentence);
+                    let end =
+                        self.bounded(self.limit(), (call.function)(world, call.context)).await;
+                    let judged = self.judge_step(end, &call.place, &sentence);
                     self.note(&judged, sentence);
                     self.evidence(world, &judged).await;
                     self.finish(&step.id, began.elapsed(), &judged);

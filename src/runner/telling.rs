@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::Library;
+use super::phrase::snippet;
 use super::plan::{Hook, Meaning, Plan, Planned, PlannedScenario};
 use super::{Definition, Outcome};
 use crate::events::messages::pickle::PickleStepType;
@@ -168,12 +169,12 @@ impl Teller {
         for ((step, meaning), pickle_step) in scenario.steps.iter().zip(meanings).zip(pickle_steps)
         {
             let status = match meaning {
-                Meaning::Defined { .. } => Status::Skipped,
+                Meaning::Defined(_) => Status::Skipped,
                 Meaning::Undefined => Status::Undefined,
                 Meaning::Ambiguous => Status::Ambiguous,
             };
             if status == Status::Undefined {
-                let code = super::catalogue::snippet(step_type(pickle_step.r#type), &step.text);
+                let code = snippet(step_type(pickle_step.r#type), &step.text);
                 self.speaker.say(Envelope::Suggestion(Suggestion {
                     id: format!("{}-suggestion", step.id),
                     pickle_step_id: pickle_step.id.clone(),
