@@ -26,10 +26,7 @@ struct CatalogEndpoint {
 
 impl CatalogEndpoint {
     fn region(&self) -> &str {
-        self.region_id
-            .as_deref()
-            .or(self.region.as_deref())
-            .unwrap_or_default()
+        self.region_id.as_deref().or(self.region.as_deref()).unwrap_or_default()
     }
 
     fn is_in(&self, region: &str) -> bool {
@@ -59,30 +56,19 @@ pub(super) fn endpoint(
             if let Some(found) = find(catalog, alias, *interface, region.map(String::as_str)) {
                 let url = Url::parse(&found.url).ok().filter(Url::has_host);
                 return url.ok_or_else(|| {
-                    format!(
-                        "the catalog's {service} endpoint `{}` is no address",
-                        found.url
-                    )
+                    format!("the catalog's {service} endpoint `{}` is no address", found.url)
                 });
             }
         }
     }
-    Err(nothing(
-        catalog,
-        service,
-        interfaces,
-        region.map(String::as_str),
-    ))
+    Err(nothing(catalog, service, interfaces, region.map(String::as_str)))
 }
 
 fn configured<T>(
     by_service: &std::collections::BTreeMap<String, T>,
     service: Service,
 ) -> Option<&T> {
-    service
-        .aliases()
-        .iter()
-        .find_map(|alias| by_service.get(*alias))
+    service.aliases().iter().find_map(|alias| by_service.get(*alias))
 }
 
 fn find<'a>(
@@ -109,29 +95,17 @@ fn nothing(
     interfaces: &[Interface],
     region: Option<&str>,
 ) -> String {
-    let interfaces: Vec<_> = interfaces
-        .iter()
-        .map(|interface| interface.as_str())
-        .collect();
+    let interfaces: Vec<_> = interfaces.iter().map(|interface| interface.as_str()).collect();
     let region = region.map_or_else(String::new, |region| format!(" in region {region}"));
     let mut has = Vec::new();
     for entry in catalog {
         for endpoint in &entry.endpoints {
-            has.push(format!(
-                "{} ({}, {})",
-                entry.kind,
-                endpoint.interface,
-                endpoint.region()
-            ));
+            has.push(format!("{} ({}, {})", entry.kind, endpoint.interface, endpoint.region()));
         }
     }
     has.sort();
     has.dedup();
-    let has = if has.is_empty() {
-        "nothing".to_owned()
-    } else {
-        has.join(", ")
-    };
+    let has = if has.is_empty() { "nothing".to_owned() } else { has.join(", ") };
     format!(
         "the catalog has no {} endpoint for {service}{region}; it has: {has}",
         interfaces.join(" or ")
@@ -153,12 +127,8 @@ pub(super) fn rooted(service: Service, endpoint: &Url) -> Rooted {
     let mut base = endpoint.clone();
     base.set_query(None);
     base.set_fragment(None);
-    let parts: Vec<String> = base
-        .path()
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let parts: Vec<String> =
+        base.path().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
     let version = parts.iter().rposition(|part| is_version(part));
     let (before, with) = match (version, service.major()) {
         (Some(at), _) => (&parts[..at], parts[..=at].to_vec()),
@@ -166,16 +136,8 @@ pub(super) fn rooted(service: Service, endpoint: &Url) -> Rooted {
         (None, None) => (&parts[..], parts.clone()),
     };
     let (unversioned, versioned) = (placed(&base, before), placed(&base, &with));
-    let base = if version.is_some() {
-        placed(&base, &parts)
-    } else {
-        versioned.clone()
-    };
-    Rooted {
-        unversioned,
-        versioned,
-        base,
-    }
+    let base = if version.is_some() { placed(&base, &parts) } else { versioned.clone() };
+    Rooted { unversioned, versioned, base }
 }
 
 /// `url` with this path and no slash at its end.
@@ -194,11 +156,7 @@ fn is_version(part: &str) -> bool {
 
 /// `base` with a request's path and query added.
 pub(super) fn join(base: &Url, path: &str, query: &[(String, String)]) -> Result<Url, String> {
-    let path = if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    };
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let whole = format!("{}{path}", base.as_str().trim_end_matches('/'));
     let mut url =
         Url::parse(&whole).map_err(|error| format!("`{path}` makes no address: {error}"))?;
@@ -240,49 +198,24 @@ mod tests {
     #[test]
     fn region_interface_alias_and_override_choose_the_endpoint() {
         let mut entry = entry();
-        assert_eq!(
-            found(&entry, Service::Compute),
-            Ok("http://pub.one/v2.1".to_owned())
-        );
-        assert_eq!(
-            found(&entry, Service::Network),
-            Ok("http://net.one/".to_owned())
-        );
+        assert_eq!(found(&entry, Service::Compute), Ok("http://pub.one/v2.1".to_owned()));
+        assert_eq!(found(&entry, Service::Network), Ok("http://net.one/".to_owned()));
         entry.region = Some("two".to_owned());
-        assert_eq!(
-            found(&entry, Service::Compute),
-            Ok("http://pub.two/v2.1/p1".to_owned())
-        );
+        assert_eq!(found(&entry, Service::Compute), Ok("http://pub.two/v2.1/p1".to_owned()));
         entry.region = None;
         entry.interfaces = vec![Interface::Admin, Interface::Internal];
-        assert_eq!(
-            found(&entry, Service::Compute),
-            Ok("http://int.one/v2.1".to_owned())
-        );
-        entry
-            .service_interfaces
-            .insert("compute".to_owned(), vec![Interface::Public]);
-        entry
-            .service_regions
-            .insert("compute".to_owned(), "two".to_owned());
-        assert_eq!(
-            found(&entry, Service::Compute),
-            Ok("http://pub.two/v2.1/p1".to_owned())
-        );
+        assert_eq!(found(&entry, Service::Compute), Ok("http://int.one/v2.1".to_owned()));
+        entry.service_interfaces.insert("compute".to_owned(), vec![Interface::Public]);
+        entry.service_regions.insert("compute".to_owned(), "two".to_owned());
+        assert_eq!(found(&entry, Service::Compute), Ok("http://pub.two/v2.1/p1".to_owned()));
         let own = Url::parse("http://own/").expect("an address");
         entry.endpoint_overrides.insert("nova".to_owned(), own);
-        assert_eq!(
-            found(&entry, Service::Compute),
-            Ok("http://own/".to_owned())
-        );
+        assert_eq!(found(&entry, Service::Compute), Ok("http://own/".to_owned()));
     }
 
     #[test]
     fn a_missing_endpoint_lists_what_there_is() {
-        let entry = CloudEntry {
-            region: Some("three".to_owned()),
-            ..entry()
-        };
+        let entry = CloudEntry { region: Some("three".to_owned()), ..entry() };
         insta::assert_snapshot!(
             found(&entry, Service::Compute).unwrap_err(),
             @"the catalog has no public endpoint for compute in region three; it has: compute (internal, one), compute (public, one), compute (public, two), neutron (publicURL, one)"
@@ -343,11 +276,8 @@ mod tests {
             ),
         ] {
             let rooted = rooted(service, &Url::parse(given).expect("an address"));
-            let seen = [
-                rooted.unversioned.as_str(),
-                rooted.versioned.as_str(),
-                rooted.base.as_str(),
-            ];
+            let seen =
+                [rooted.unversioned.as_str(), rooted.versioned.as_str(), rooted.base.as_str()];
             assert_eq!(seen, [unversioned, versioned, base], "{given}");
         }
     }

@@ -40,9 +40,7 @@ pub enum OpenError {
 /// Builds the client. `connect` bounds the time until there is a connection.
 pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
     // A provider that the process has installed already is as good.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    rustls::crypto::ring::default_provider().install_default().ok();
     let mut builder = Client::builder()
         .tls_backend_rustls()
         // A redirect would carry the token to whatever host it names.
@@ -52,18 +50,12 @@ pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
         .no_proxy()
         .connect_timeout(connect)
         .pool_idle_timeout(IDLE)
-        .user_agent(concat!(
-            env!("CARGO_PKG_NAME"),
-            "/",
-            env!("CARGO_PKG_VERSION")
-        ));
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
     if !tls.verify {
         builder = builder.tls_danger_accept_invalid_certs(true);
     } else if let Some(path) = &tls.cacert {
         let certificates = Certificate::from_pem_bundle(&read("cacert", path)?);
-        let certificates = certificates
-            .ok()
-            .filter(|certificates| !certificates.is_empty());
+        let certificates = certificates.ok().filter(|certificates| !certificates.is_empty());
         builder = builder.tls_certs_only(certificates.ok_or_else(|| not_pem("cacert", path))?);
     }
     if let Some(path) = &tls.cert {
@@ -74,22 +66,13 @@ pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
         }
         builder = builder.identity(Identity::from_pem(&pem).map_err(|_| not_pem("cert", path))?);
     }
-    builder
-        .build()
-        .map_err(|error| OpenError::Client(error.to_string()))
+    builder.build().map_err(|error| OpenError::Client(error.to_string()))
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {
-    std::fs::read(path).map_err(|source| OpenError::File {
-        key,
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| OpenError::File { key, path: path.to_owned(), source })
 }
 
 fn not_pem(key: &'static str, path: &Path) -> OpenError {
-    OpenError::Pem {
-        key,
-        path: path.to_owned(),
-    }
+    OpenError::Pem { key, path: path.to_owned() }
 }

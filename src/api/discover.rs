@@ -71,44 +71,25 @@ pub async fn fit(compute: &Compute, wanted: &Wanted) -> Result<Fit, DiscoverErro
 
 fn choose(images: Vec<Image>, flavors: Vec<Flavor>, wanted: &Wanted) -> Result<Fit, DiscoverError> {
     let mut images = match &wanted.image {
-        Some(name) => named(
-            "image",
-            images,
-            name,
-            |image| (&image.id, image.name.as_deref()),
-            image_line,
-        )?,
+        Some(name) => {
+            named("image", images, name, |image| (&image.id, image.name.as_deref()), image_line)?
+        }
         None => images.into_iter().filter(is_bootable).collect(),
     };
     let mut flavors = match &wanted.flavor {
-        Some(name) => named(
-            "flavor",
-            flavors,
-            name,
-            |flavor| (&flavor.id, Some(&flavor.name)),
-            flavor_line,
-        )?,
-        None => flavors
-            .into_iter()
-            .filter(|flavor| !flavor.disabled)
-            .collect(),
+        Some(name) => {
+            named("flavor", flavors, name, |flavor| (&flavor.id, Some(&flavor.name)), flavor_line)?
+        }
+        None => flavors.into_iter().filter(|flavor| !flavor.disabled).collect(),
     };
     // A flavor with special wishes may find no compute; a server's snapshot is somebody's data.
     flavors.sort_by_key(|flavor| {
-        (
-            !flavor.extra_specs.is_empty(),
-            flavor.ram,
-            flavor.vcpus,
-            flavor.disk,
-        )
+        (!flavor.extra_specs.is_empty(), flavor.ram, flavor.vcpus, flavor.disk)
     });
     images.sort_by_key(|image| (image.image_type.is_some(), image.size.unwrap_or(u64::MAX)));
     for flavor in &flavors {
         if let Some(image) = images.iter().find(|image| fits(image, flavor)) {
-            return Ok(Fit {
-                image: image.clone(),
-                flavor: flavor.clone(),
-            });
+            return Ok(Fit { image: image.clone(), flavor: flavor.clone() });
         }
     }
     Err(DiscoverError::NoFit {
@@ -155,11 +136,7 @@ fn named<T>(
         1 => Ok(by_name),
         _ => {
             let ids: Vec<_> = by_name.iter().map(|one| names(one).0.to_owned()).collect();
-            Err(DiscoverError::Ambiguous {
-                kind,
-                wanted,
-                has: ids.join(", "),
-            })
+            Err(DiscoverError::Ambiguous { kind, wanted, has: ids.join(", ") })
         }
     }
 }
@@ -180,10 +157,7 @@ fn listed<T>(all: &[T], line: impl Fn(&T) -> String) -> String {
 
 fn image_line(image: &Image) -> String {
     let name = image.name.as_deref().unwrap_or("(no name)");
-    format!(
-        "{name} [{}] needs {} MiB memory, {} GiB disk",
-        image.id, image.min_ram, image.min_disk
-    )
+    format!("{name} [{}] needs {} MiB memory, {} GiB disk", image.id, image.min_ram, image.min_disk)
 }
 
 fn flavor_line(flavor: &Flavor) -> String {
@@ -230,19 +204,9 @@ mod tests {
     #[test]
     fn the_smallest_flavor_that_any_image_fits_is_chosen() {
         let images = [image("big", 900, 2048, 20), image("small", 100, 64, 1)];
-        let flavors = [
-            flavor("large", 4096, 40),
-            flavor("tiny", 32, 1),
-            flavor("medium", 512, 1),
-        ];
-        assert_eq!(
-            chosen(&images, &flavors, &Wanted::default()),
-            pair("small", "medium")
-        );
-        let big = Wanted {
-            image: Some("big-name".to_owned()),
-            flavor: None,
-        };
+        let flavors = [flavor("large", 4096, 40), flavor("tiny", 32, 1), flavor("medium", 512, 1)];
+        assert_eq!(chosen(&images, &flavors, &Wanted::default()), pair("small", "medium"));
+        let big = Wanted { image: Some("big-name".to_owned()), flavor: None };
         assert_eq!(chosen(&images, &flavors, &big), pair("big", "large"));
     }
 
@@ -253,17 +217,12 @@ mod tests {
         let mut kernel = image("kernel", 1, 0, 0);
         kernel.disk_format = Some("aki".to_owned());
         let mut special = flavor("special", 1, 1);
-        special
-            .extra_specs
-            .insert("hw:cpu_policy".to_owned(), "dedicated".to_owned());
+        special.extra_specs.insert("hw:cpu_policy".to_owned(), "dedicated".to_owned());
         let mut disabled = flavor("disabled", 1, 1);
         disabled.disabled = true;
         let images = [hidden, kernel, image("plain", 100, 0, 0)];
         let flavors = [special, disabled, flavor("plain", 512, 1)];
-        assert_eq!(
-            chosen(&images, &flavors, &Wanted::default()),
-            pair("plain", "plain")
-        );
+        assert_eq!(chosen(&images, &flavors, &Wanted::default()), pair("plain", "plain"));
     }
 
     #[test]
@@ -271,10 +230,7 @@ mod tests {
         let mut image = image("packed", 1 << 20, 0, 0);
         image.virtual_size = Some(3 << 30);
         let flavors = [flavor("one", 1, 1), flavor("four", 2, 4)];
-        assert_eq!(
-            chosen(&[image.clone()], &flavors, &Wanted::default()),
-            pair("packed", "four")
-        );
+        assert_eq!(chosen(&[image.clone()], &flavors, &Wanted::default()), pair("packed", "four"));
         assert_eq!(
             chosen(&[image], &[flavor("none", 1, 0)], &Wanted::default()),
             pair("packed", "none")
@@ -289,25 +245,13 @@ mod tests {
             chosen(&images, &flavors, &Wanted::default()).unwrap_err(),
             @"no flavor is large enough for an image; images: small-name [small] needs 64 MiB memory, 1 GiB disk; flavors: m1.tiny [tiny] has 32 MiB memory, 1 GiB disk"
         );
-        let wanted = Wanted {
-            image: None,
-            flavor: Some("m1.huge".to_owned()),
-        };
+        let wanted = Wanted { image: None, flavor: Some("m1.huge".to_owned()) };
         insta::assert_snapshot!(
             chosen(&images, &flavors, &wanted).unwrap_err(),
             @"the cloud has no flavor `m1.huge`; it has: m1.tiny [tiny] has 32 MiB memory, 1 GiB disk"
         );
-        let twice = [
-            image("a", 1, 0, 0),
-            Image {
-                id: "b".to_owned(),
-                ..image("a", 1, 0, 0)
-            },
-        ];
-        let wanted = Wanted {
-            image: Some("a-name".to_owned()),
-            flavor: None,
-        };
+        let twice = [image("a", 1, 0, 0), Image { id: "b".to_owned(), ..image("a", 1, 0, 0) }];
+        let wanted = Wanted { image: Some("a-name".to_owned()), flavor: None };
         insta::assert_snapshot!(
             chosen(&twice, &flavors, &wanted).unwrap_err(),
             @"the cloud has several images called `a-name`; name one by its id: a, b"

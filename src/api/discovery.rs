@@ -27,12 +27,7 @@ struct VersionDocument {
 impl VersionDocument {
     /// A version without microversions says "" or nothing.
     fn offered(&self) -> Option<Offered> {
-        let newest = self
-            .max_version
-            .as_deref()
-            .or(self.version.as_deref())?
-            .parse()
-            .ok()?;
+        let newest = self.max_version.as_deref().or(self.version.as_deref())?.parse().ok()?;
         let oldest = self.min_version.as_deref()?.parse().ok()?;
         Some(Offered { oldest, newest })
     }
@@ -43,19 +38,15 @@ impl VersionDocument {
 /// if the version that we speak is there, but without microversions.
 pub(super) fn read(service: Service, body: &[u8]) -> Option<Option<Offered>> {
     let document: Value = serde_json::from_slice(body).ok()?;
-    let list = ["version", "versions", "choices"]
-        .iter()
-        .find_map(|key| document.get(key))?;
+    let list = ["version", "versions", "choices"].iter().find_map(|key| document.get(key))?;
     let list = list.get("values").unwrap_or(list);
     let versions = match list {
         Value::Array(items) => items.clone(),
         one @ Value::Object(_) => vec![one.clone()],
         _ => return None,
     };
-    let versions: Vec<VersionDocument> = versions
-        .into_iter()
-        .filter_map(|version| serde_json::from_value(version).ok())
-        .collect();
+    let versions: Vec<VersionDocument> =
+        versions.into_iter().filter_map(|version| serde_json::from_value(version).ok()).collect();
     let ours = |version: &&VersionDocument| service.major().is_none_or(|major| version.id == major);
     versions.iter().find(ours).map(VersionDocument::offered)
 }
@@ -83,10 +74,7 @@ mod tests {
             assert_eq!(newest(Service::Compute, &body), found, "{body}");
         }
         let placement = r#"{"versions":[{"id":"v1.0","min_version":"1.0","max_version":"1.39"}]}"#;
-        assert_eq!(
-            newest(Service::Placement, placement),
-            Some(Some("1.39".to_owned()))
-        );
+        assert_eq!(newest(Service::Placement, placement), Some(Some("1.39".to_owned())));
     }
 
     #[test]

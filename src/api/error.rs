@@ -25,13 +25,7 @@ pub struct RequestError {
 }
 
 fn tries(attempts: u32) -> impl fmt::Display {
-    fmt::from_fn(move |f| {
-        if attempts > 1 {
-            write!(f, ", {attempts} tries")
-        } else {
-            Ok(())
-        }
-    })
+    fmt::from_fn(move |f| if attempts > 1 { write!(f, ", {attempts} tries") } else { Ok(()) })
 }
 
 /// What is known about a request that failed.
@@ -68,10 +62,7 @@ impl RequestError {
     pub fn outcome(&self) -> Outcome {
         match &self.kind {
             RequestErrorKind::Status { got: 408, .. } => Outcome::Unknown,
-            RequestErrorKind::Status {
-                got: 400..=499 | 501,
-                ..
-            }
+            RequestErrorKind::Status { got: 400..=499 | 501, .. }
             | RequestErrorKind::Connect(_)
             | RequestErrorKind::Certificate(_)
             | RequestErrorKind::Login(_)
@@ -159,13 +150,7 @@ fn codes(expected: &'static [u16]) -> impl fmt::Display {
 }
 
 fn said(message: &str) -> impl fmt::Display {
-    fmt::from_fn(move |f| {
-        if message.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {message}")
-        }
-    })
+    fmt::from_fn(move |f| if message.is_empty() { Ok(()) } else { write!(f, ": {message}") })
 }
 
 #[cfg(test)]
@@ -199,11 +184,7 @@ mod tests {
     }
 
     fn status(got: u16, expected: &'static [u16], message: &str) -> RequestErrorKind {
-        RequestErrorKind::Status {
-            got,
-            expected,
-            message: message.to_owned(),
-        }
+        RequestErrorKind::Status { got, expected, message: message.to_owned() }
     }
 
     #[test]
@@ -259,34 +240,14 @@ mod tests {
     fn a_refusal_was_not_done_but_a_bad_gateway_leaves_it_open() {
         let outcome = |kind| error("POST", "/servers", 1, kind).outcome();
         for code in [400, 403, 404, 409, 413, 429, 501] {
-            assert_eq!(
-                outcome(status(code, &[202], "")),
-                Outcome::NotDone,
-                "{code}"
-            );
+            assert_eq!(outcome(status(code, &[202], "")), Outcome::NotDone, "{code}");
         }
         for code in [200, 302, 408, 500, 502, 503, 504] {
-            assert_eq!(
-                outcome(status(code, &[202], "")),
-                Outcome::Unknown,
-                "{code}"
-            );
+            assert_eq!(outcome(status(code, &[202], "")), Outcome::Unknown, "{code}");
         }
-        assert_eq!(
-            outcome(RequestErrorKind::Connect("refused".into())),
-            Outcome::NotDone
-        );
-        assert_eq!(
-            outcome(RequestErrorKind::Lost("reset".into())),
-            Outcome::Unknown
-        );
-        assert_eq!(
-            outcome(RequestErrorKind::TimedOut(Duration::from_secs(60))),
-            Outcome::Unknown
-        );
-        assert_eq!(
-            outcome(RequestErrorKind::Body("no id".into())),
-            Outcome::Unknown
-        );
+        assert_eq!(outcome(RequestErrorKind::Connect("refused".into())), Outcome::NotDone);
+        assert_eq!(outcome(RequestErrorKind::Lost("reset".into())), Outcome::Unknown);
+        assert_eq!(outcome(RequestErrorKind::TimedOut(Duration::from_secs(60))), Outcome::Unknown);
+        assert_eq!(outcome(RequestErrorKind::Body("no id".into())), Outcome::Unknown);
     }
 }

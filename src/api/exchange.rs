@@ -75,13 +75,7 @@ impl ExchangeLog {
 
     /// An empty log that keeps the newest `kept`.
     pub fn keeping(kept: usize) -> Self {
-        Self {
-            inner: Arc::new(Mutex::new(Inner {
-                ring: VecDeque::new(),
-                count: 0,
-            })),
-            kept,
-        }
+        Self { inner: Arc::new(Mutex::new(Inner { ring: VecDeque::new(), count: 0 })), kept }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -147,15 +141,8 @@ mod tests {
         for path in ["/1", "/2", "/3"] {
             log.clone().note(exchange(path));
         }
-        let paths: Vec<_> = log
-            .exchanges()
-            .into_iter()
-            .map(|exchange| exchange.path)
-            .collect();
-        assert_eq!(
-            (log.count(), paths),
-            (3, vec!["/2".to_owned(), "/3".to_owned()])
-        );
+        let paths: Vec<_> = log.exchanges().into_iter().map(|exchange| exchange.path).collect();
+        assert_eq!((log.count(), paths), (3, vec!["/2".to_owned(), "/3".to_owned()]));
     }
 
     #[test]

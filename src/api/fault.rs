@@ -22,10 +22,7 @@ impl Fault {
         let text = String::from_utf8_lossy(body);
         match serde_json::from_str(&text) {
             Ok(Value::Object(object)) => Self::in_object(&object),
-            _ => Self {
-                key: None,
-                message: shortened(&without_markup(&text)),
-            },
+            _ => Self { key: None, message: shortened(&without_markup(&text)) },
         }
     }
 
@@ -44,26 +41,16 @@ impl Fault {
                 _ => None,
             };
             if let Some(message) = message {
-                return Self {
-                    key: Some(key.clone()),
-                    message,
-                };
+                return Self { key: Some(key.clone()), message };
             }
         }
-        Self {
-            key: None,
-            message: String::new(),
-        }
+        Self { key: None, message: String::new() }
     }
 }
 
 fn words(object: &serde_json::Map<String, Value>) -> Option<String> {
     let text = |key: &str| {
-        object
-            .get(key)
-            .and_then(Value::as_str)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
+        object.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
     };
     match (text("message").or_else(|| text("title")), text("detail")) {
         (Some(message), Some(detail)) => Some(shortened(&format!("{message} {detail}"))),
@@ -76,9 +63,9 @@ fn without_markup(text: &str) -> String {
     if !text.trim_start().starts_with('<') {
         return text.to_owned();
     }
-    let text = text.split_once("<body").map_or(text, |(_, body)| {
-        body.split_once('>').map_or(body, |(_, rest)| rest)
-    });
+    let text = text
+        .split_once("<body")
+        .map_or(text, |(_, body)| body.split_once('>').map_or(body, |(_, rest)| rest));
     let mut plain = String::new();
     let mut inside = false;
     for c in text.chars() {
@@ -141,11 +128,7 @@ mod tests {
                 Some("errors"),
                 "Not Found No such provider",
             ),
-            (
-                r#"{"message":"Bad gateway","code":"502"}"#,
-                None,
-                "Bad gateway",
-            ),
+            (r#"{"message":"Bad gateway","code":"502"}"#, None, "Bad gateway"),
             (
                 "<html><head><title>x</title></head><body><h1>404 Not Found</h1>No image</body></html>",
                 None,
@@ -157,11 +140,7 @@ mod tests {
             ("{}", None, ""),
         ];
         for (body, key, message) in cases {
-            assert_eq!(
-                read(body),
-                (key.map(str::to_owned), message.to_owned()),
-                "{body}"
-            );
+            assert_eq!(read(body), (key.map(str::to_owned), message.to_owned()), "{body}");
         }
     }
 

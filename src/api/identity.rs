@@ -54,28 +54,17 @@ impl Token {
             .then(|| token.life())
             .flatten()
             .map(|life| received + life - EARLY.min(life / 10));
-        let (project_id, project_name) = token
-            .project
-            .map(|project| (project.id, project.name))
-            .unzip();
+        let (project_id, project_name) =
+            token.project.map(|project| (project.id, project.name)).unzip();
         let login = Login {
             user_id: token.user.id,
             user_name: token.user.name,
             project_id,
             project_name,
-            roles: token
-                .roles
-                .into_iter()
-                .map(|role| role.name.to_lowercase())
-                .collect(),
+            roles: token.roles.into_iter().map(|role| role.name.to_lowercase()).collect(),
             expires_at: token.expires_at,
         };
-        Self {
-            id,
-            login,
-            catalog: token.catalog,
-            renew_at,
-        }
+        Self { id, login, catalog: token.catalog, renew_at }
     }
 
     pub(super) fn is_stale(&self) -> bool {
@@ -123,13 +112,7 @@ pub(super) fn root(auth_url: &Url) -> Url {
     let mut url = auth_url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    let last = url
-        .path()
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let last = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty();
         if matches!(last.as_str(), "v3" | "v2.0") {
@@ -230,16 +213,10 @@ mod tests {
     #[test]
     fn every_scope_has_its_shape() {
         let scopes = [
-            (
-                Scope::Domain(Domain::Id("d".into())),
-                r#"{"domain":{"id":"d"}}"#,
-            ),
+            (Scope::Domain(Domain::Id("d".into())), r#"{"domain":{"id":"d"}}"#),
             (Scope::System, r#"{"system":{"all":true}}"#),
             (Scope::Trust("t".into()), r#"{"OS-TRUST:trust":{"id":"t"}}"#),
-            (
-                Scope::Project(Owned::Id("p".into())),
-                r#"{"project":{"id":"p"}}"#,
-            ),
+            (Scope::Project(Owned::Id("p".into())), r#"{"project":{"id":"p"}}"#),
         ];
         for (scope, shape) in scopes {
             let entry = CloudEntry { scope, ..entry() };
@@ -256,10 +233,7 @@ mod tests {
             ("http://c:5000", "http://c:5000/v3"),
             ("http://c:5000/v2.0", "http://c:5000/v3"),
         ] {
-            assert_eq!(
-                root(&Url::parse(given).expect("an address")).as_str(),
-                root_is
-            );
+            assert_eq!(root(&Url::parse(given).expect("an address")).as_str(), root_is);
         }
     }
 
@@ -274,15 +248,8 @@ mod tests {
 
     #[test]
     fn a_token_is_renewed_a_little_before_its_end_by_our_own_clock() {
-        let long = token(
-            "2001-01-01T00:00:00.000000Z",
-            "2001-01-01T01:00:00.000000Z",
-            true,
-        );
-        assert!(
-            !long.is_stale(),
-            "its times are long past, but it was received just now"
-        );
+        let long = token("2001-01-01T00:00:00.000000Z", "2001-01-01T01:00:00.000000Z", true);
+        assert!(!long.is_stale(), "its times are long past, but it was received just now");
         let over = token("2001-01-01T00:00:00Z", "2001-01-01T00:00:00Z", true);
         assert!(over.is_stale());
         let given = token("2001-01-01T00:00:00Z", "2001-01-01T00:00:00Z", false);

@@ -54,10 +54,8 @@ pub async fn active(session: &Session) -> Result<Vec<Image>, RequestError> {
     loop {
         let marker = found.last().map(|image| image.id.clone());
         let request = Request::get(Service::Image, "/images").query("status", "active");
-        let page: Images = session
-            .call(request.query_if("marker", marker.as_ref()))
-            .await?
-            .json()?;
+        let page: Images =
+            session.call(request.query_if("marker", marker.as_ref())).await?.json()?;
         let last = page.images.last().map(|image| image.id.clone());
         let more = page.next.is_some() && last.is_some() && last != marker;
         found.extend(page.images);

@@ -65,9 +65,7 @@ struct Ports {
 ///
 /// Those of a request.
 pub async fn networks(session: &Session) -> Result<Vec<Network>, RequestError> {
-    let answer = session
-        .call(Request::get(Service::Network, "/networks"))
-        .await?;
+    let answer = session.call(Request::get(Service::Network, "/networks")).await?;
     Ok(answer.json::<Networks>()?.networks)
 }
 
@@ -88,8 +86,5 @@ pub async fn ports_of(session: &Session, server: &ServerId) -> Result<Vec<Port>,
 /// 409 if a router owns it.
 pub async fn delete_port(session: &Session, id: &str) -> Result<(), RequestError> {
     let request = Request::new(Service::Network, Method::Delete, path(&["ports", id]));
-    session
-        .call(request.expect(Expect::Codes(&[204, 404])))
-        .await
-        .map(drop)
+    session.call(request.expect(Expect::Codes(&[204, 404]))).await.map(drop)
 }

@@ -52,11 +52,7 @@ async fn providers(
     session: &Session,
     request: Request,
 ) -> Result<Vec<ResourceProvider>, RequestError> {
-    Ok(session
-        .call(request)
-        .await?
-        .json::<Providers>()?
-        .resource_providers)
+    Ok(session.call(request).await?.json::<Providers>()?.resource_providers)
 }
 
 /// All providers.
@@ -65,11 +61,7 @@ async fn providers(
 ///
 /// 403 for members.
 pub async fn resource_providers(session: &Session) -> Result<Vec<ResourceProvider>, RequestError> {
-    providers(
-        session,
-        Request::get(Service::Placement, "/resource_providers"),
-    )
-    .await
+    providers(session, Request::get(Service::Placement, "/resource_providers")).await
 }
 
 /// The provider of that name, for a compute the hypervisor's.
@@ -94,15 +86,9 @@ pub async fn allocations_on(
     session: &Session,
     provider: &str,
 ) -> Result<BTreeMap<String, Allocation>, RequestError> {
-    let request = Request::get(
-        Service::Placement,
-        path(&["resource_providers", provider, "allocations"]),
-    );
-    Ok(session
-        .call(request)
-        .await?
-        .json::<Allocations>()?
-        .allocations)
+    let request =
+        Request::get(Service::Placement, path(&["resource_providers", provider, "allocations"]));
+    Ok(session.call(request).await?.json::<Allocations>()?.allocations)
 }
 
 /// What a consumer has, by provider; nothing if placement knows no such consumer.
@@ -115,11 +101,7 @@ pub async fn allocations_of(
     consumer: &str,
 ) -> Result<BTreeMap<String, Allocation>, RequestError> {
     let request = Request::get(Service::Placement, path(&["allocations", consumer]));
-    Ok(session
-        .call(request)
-        .await?
-        .json::<Allocations>()?
-        .allocations)
+    Ok(session.call(request).await?.json::<Allocations>()?.allocations)
 }
 
 /// How much of a provider is in use, by all together.
@@ -128,9 +110,7 @@ pub async fn allocations_of(
 ///
 /// 403 for members, 404 if there is no such provider.
 pub async fn usages(session: &Session, provider: &str) -> Result<Resources, RequestError> {
-    let request = Request::get(
-        Service::Placement,
-        path(&["resource_providers", provider, "usages"]),
-    );
+    let request =
+        Request::get(Service::Placement, path(&["resource_providers", provider, "usages"]));
     Ok(session.call(request).await?.json::<Usages>()?.usages)
 }

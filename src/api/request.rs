@@ -124,11 +124,8 @@ impl Request {
             Method::Post | Method::Patch => Repeatable::Unsafe,
             Method::Get | Method::Head | Method::Put | Method::Delete => Repeatable::Safe,
         };
-        let version = if service.newest_known().is_some() {
-            Version::Latest
-        } else {
-            Version::Unsaid
-        };
+        let version =
+            if service.newest_known().is_some() { Version::Latest } else { Version::Unsaid };
         Self {
             service,
             method,
@@ -174,20 +171,14 @@ impl Request {
     #[must_use]
     pub fn json(mut self, body: &serde_json::Value) -> Self {
         let content_type = "application/json".to_owned();
-        self.body = Some(Body {
-            bytes: body.to_string().into_bytes(),
-            content_type,
-        });
+        self.body = Some(Body { bytes: body.to_string().into_bytes(), content_type });
         self
     }
 
     /// Sends these bytes, legal or not.
     #[must_use]
     pub fn raw_body(mut self, bytes: impl Into<Vec<u8>>, content_type: impl Into<String>) -> Self {
-        self.body = Some(Body {
-            bytes: bytes.into(),
-            content_type: content_type.into(),
-        });
+        self.body = Some(Body { bytes: bytes.into(), content_type: content_type.into() });
         self
     }
 
@@ -217,9 +208,8 @@ impl Request {
         if self.query.is_empty() {
             return self.path.clone();
         }
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&self.query)
-            .finish();
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
         format!("{}?{query}", self.path)
     }
 }
@@ -227,14 +217,7 @@ impl Request {
 /// Method, path and version; bodies may hold passwords.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} {} {:?}",
-            self.service,
-            self.method.as_str(),
-            self.shown(),
-            self.version
-        )
+        write!(f, "{} {} {} {:?}", self.service, self.method.as_str(), self.shown(), self.version)
     }
 }
 
@@ -301,10 +284,8 @@ impl Answer {
     /// The error for a code that wasn't expected.
     pub(super) fn unexpected(&self, expected: &'static [u16]) -> RequestError {
         let mut message = self.fault().message;
-        if let Some(place) = self
-            .headers
-            .get(LOCATION)
-            .filter(|_| (300..400).contains(&self.status))
+        if let Some(place) =
+            self.headers.get(LOCATION).filter(|_| (300..400).contains(&self.status))
         {
             let place = String::from_utf8_lossy(place.as_bytes());
             let place = place.split('?').next().unwrap_or_default();
@@ -312,17 +293,12 @@ impl Answer {
                 "it points to {place}, which is not followed, because our token would go there"
             );
         }
-        if let Some(wait) = self
-            .header("retry-after")
-            .filter(|_| matches!(self.status, 413 | 429 | 503))
+        if let Some(wait) =
+            self.header("retry-after").filter(|_| matches!(self.status, 413 | 429 | 503))
         {
             message = format!("{message} (to be tried again after {wait})");
         }
-        self.error(RequestErrorKind::Status {
-            got: self.status,
-            expected,
-            message,
-        })
+        self.error(RequestErrorKind::Status { got: self.status, expected, message })
     }
 }
 

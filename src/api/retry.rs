@@ -21,9 +21,7 @@ pub(super) fn again(
     let safe = repeatable == Repeatable::Safe;
     match result {
         Ok(raw) => {
-            let wait = raw
-                .header("retry-after")
-                .and_then(|text| retry_after(text, now));
+            let wait = raw.header("retry-after").and_then(|text| retry_after(text, now));
             match raw.status {
                 429 => Some(wait.unwrap_or_default()),
                 413 => wait,
@@ -58,11 +56,7 @@ mod tests {
         if let Some(after) = after {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(after));
         }
-        Ok(Raw {
-            status,
-            headers,
-            body: Vec::new(),
-        })
+        Ok(Raw { status, headers, body: Vec::new() })
     }
 
     fn judged(repeatable: Repeatable, result: Result<Raw, Failure>) -> Option<u64> {
@@ -76,19 +70,13 @@ mod tests {
         assert_eq!(judged(Unsafe, answer(429, None)), Some(0));
         assert_eq!(judged(Unsafe, answer(429, Some("7"))), Some(7));
         assert_eq!(judged(Unsafe, answer(413, Some("7"))), Some(7));
-        assert_eq!(
-            judged(Unsafe, Err(Failure::NotConnected("refused".into()))),
-            Some(0)
-        );
+        assert_eq!(judged(Unsafe, Err(Failure::NotConnected("refused".into()))), Some(0));
         for status in [413, 500, 502, 503, 504] {
             assert_eq!(judged(Unsafe, answer(status, None)), None, "{status}");
         }
         assert_eq!(judged(Unsafe, answer(503, Some("7"))), None);
         assert_eq!(judged(Unsafe, Err(Failure::Lost("reset".into()))), None);
-        assert_eq!(
-            judged(Unsafe, Err(Failure::TimedOut(Duration::from_secs(60)))),
-            None
-        );
+        assert_eq!(judged(Unsafe, Err(Failure::TimedOut(Duration::from_secs(60)))), None);
     }
 
     #[test]
@@ -101,27 +89,15 @@ mod tests {
             assert_eq!(judged(Safe, answer(status, None)), None, "{status}");
         }
         assert_eq!(judged(Safe, Err(Failure::Lost("reset".into()))), Some(0));
-        assert_eq!(
-            judged(Safe, Err(Failure::TimedOut(Duration::from_secs(60)))),
-            Some(0)
-        );
-        assert_eq!(
-            judged(Safe, Err(Failure::Certificate("unknown issuer".into()))),
-            None
-        );
+        assert_eq!(judged(Safe, Err(Failure::TimedOut(Duration::from_secs(60)))), Some(0));
+        assert_eq!(judged(Safe, Err(Failure::Certificate("unknown issuer".into()))), None);
     }
 
     #[test]
     fn retry_after_may_be_a_date() {
         use Repeatable::Safe;
-        assert_eq!(
-            judged(Safe, answer(503, Some("Mon, 23 Nov 2026 12:00:30 GMT"))),
-            Some(30)
-        );
-        assert_eq!(
-            judged(Safe, answer(503, Some("Mon, 23 Nov 2026 11:00:00 GMT"))),
-            Some(0)
-        );
+        assert_eq!(judged(Safe, answer(503, Some("Mon, 23 Nov 2026 12:00:30 GMT"))), Some(30));
+        assert_eq!(judged(Safe, answer(503, Some("Mon, 23 Nov 2026 11:00:00 GMT"))), Some(0));
         assert_eq!(judged(Safe, answer(413, Some("soon"))), None);
     }
 }

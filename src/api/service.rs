@@ -21,13 +21,8 @@ pub enum Service {
 
 impl Service {
     /// All services.
-    pub const ALL: [Self; 5] = [
-        Self::Identity,
-        Self::Compute,
-        Self::Image,
-        Self::Network,
-        Self::Placement,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Identity, Self::Compute, Self::Image, Self::Network, Self::Placement];
 
     /// The type's official name, as in the catalog and in `clouds.yaml`.
     pub const fn name(self) -> &'static str {

@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::{Mutex, OnceCell};
 
 use super::catalog::{self, Rooted};
 use super::client::{self, OpenError};
@@ -14,6 +12,7 @@ use super::compute::Compute;
 use super::discovery::{self, Offered};
 use super::error::{RequestError, RequestErrorKind};
 use super::exchange::ExchangeLog;
+use super::flight::Flight;
 use super::identity::{self, Login, Token};
 use super::request::{Answer, Body, Expect, Method, Repeatable, Request, Version};
 use super::service::Service;
@@ -54,16 +53,8 @@ pub struct Session {
 struct Shared {
     entry: CloudEntry,
     transport: Transport,
-    token: Mutex<TokenState>,
-    /// Logins tried so far; whoever waited during one takes its result, good or bad.
-    logins: AtomicU64,
-    offered: [OnceCell<Option<Offered>>; Service::ALL.len()],
-}
-
-#[derive(Default)]
-struct TokenState {
-    current: Option<Arc<Token>>,
-    failed: Option<RequestError>,
+    token: Flight<Arc<Token>>,
+    offered: [Flight<Option<Offered>>; Service::ALL.len()],
 }
 
 impl Session {
@@ -80,26 +71,15 @@ impl Session {
             limit: settings.connect + read,
             backoff: settings.backoff,
         };
-        let shared = Shared {
-            entry,
-            transport,
-            token: Mutex::default(),
-            logins: AtomicU64::new(0),
-            offered: Default::default(),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-            log: ExchangeLog::default(),
-        })
+        let shared =
+            Shared { entry, transport, token: Flight::default(), offered: Default::default() };
+        Ok(Self { shared: Arc::new(shared), log: ExchangeLog::default() })
     }
 
     /// The same session, with its exchanges going to another log, such as a scenario's.
     #[must_use]
     pub fn logged_to(&self, log: ExchangeLog) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            log,
-        }
+        Self { shared: self.shared.clone(), log }
     }
 
     /// Where this handle's exchanges go.
@@ -146,10 +126,7 @@ impl Session {
         let Some(known) = service.newest_known() else {
             return Ok(None);
         };
-        Ok(self
-            .offered(service)
-            .await?
-            .map(|offered| offered.newest.min(known)))
+        Ok(self.offered(service).await?.map(|offered| offered.newest.min(known)))
     }
 
     /// The oldest and the newest microversion that the service offers, whether we know them or not.
@@ -161,10 +138,7 @@ impl Session {
         &self,
         service: Service,
     ) -> Result<Option<(Microversion, Microversion)>, RequestError> {
-        Ok(self
-            .offered(service)
-            .await?
-            .map(|offered| (offered.oldest, offered.newest)))
+        Ok(self.offered(service).await?.map(|offered| (offered.oldest, offered.newest)))
     }
 
     /// Sends a request and gives back its answer.
@@ -197,11 +171,7 @@ impl Session {
             repeatable: request.repeatable,
         };
         let answer = if request.anonymous {
-            self.shared
-                .transport
-                .exchange(&prepared, None, &self.log)
-                .await?
-                .answer
+            self.shared.transport.exchange(&prepared, None, &self.log).await?.answer
         } else {
             self.authorised(&prepared).await?
         };
@@ -219,72 +189,34 @@ impl Session {
             Version::Unsaid => None,
             Version::Exactly(version) => Some(version.to_string()),
             Version::Verbatim(text) => Some(text.clone()),
-            Version::Latest => self
-                .negotiate(request.service)
-                .await?
-                .map(|version| version.to_string()),
+            Version::Latest => {
+                self.negotiate(request.service).await?.map(|version| version.to_string())
+            }
         })
     }
 
     /// Sends it with a token; with a new one if the first is refused.
     async fn authorised(&self, prepared: &Prepared) -> Result<Answer, RequestError> {
         let login_failed = |error| {
-            unsent(
-                prepared.method,
-                &prepared.shown,
-                RequestErrorKind::Login(Arc::new(error)),
-            )
+            unsent(prepared.method, &prepared.shown, RequestErrorKind::Login(Arc::new(error)))
         };
         let token = self.token(None).await.map_err(login_failed)?;
         let transport = &self.shared.transport;
-        let first = transport
-            .exchange(prepared, Some(&token.id), &self.log)
-            .await?
-            .answer;
+        let first = transport.exchange(prepared, Some(&token.id), &self.log).await?.answer;
         if first.status != 401 {
             return Ok(first);
         }
         let token = self.token(Some(&token)).await.map_err(login_failed)?;
-        Ok(transport
-            .exchange(prepared, Some(&token.id), &self.log)
-            .await?
-            .answer)
+        Ok(transport.exchange(prepared, Some(&token.id), &self.log).await?.answer)
     }
 
     /// The token in use; a new one if there is none, it is about to end, or it is the one that
     /// was rejected. One login serves all who wait for it, and so does one failure.
     async fn token(&self, rejected: Option<&Arc<Token>>) -> Result<Arc<Token>, RequestError> {
-        let seen = self.shared.logins.load(Ordering::SeqCst);
-        let mut state = self.shared.token.lock().await;
-        if let Some(current) = &state.current
-            && !current.is_stale()
-            && !rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, current))
-        {
-            return Ok(current.clone());
-        }
-        let tried_meanwhile = self.shared.logins.load(Ordering::SeqCst) != seen;
-        if let Some(failed) = state.failed.as_ref().filter(|_| tried_meanwhile) {
-            return Err(failed.clone());
-        }
-        let result = self.log_in().await;
-        self.shared.logins.fetch_add(1, Ordering::SeqCst);
-        match result {
-            Ok(token) => {
-                let token = Arc::new(token);
-                *state = TokenState {
-                    current: Some(token.clone()),
-                    failed: None,
-                };
-                Ok(token)
-            }
-            Err(error) => {
-                *state = TokenState {
-                    current: None,
-                    failed: Some(error.clone()),
-                };
-                Err(error)
-            }
-        }
+        let is_good = |current: &Arc<Token>| {
+            !current.is_stale() && !rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, current))
+        };
+        self.shared.token.get(is_good, async { Ok(Arc::new(self.log_in().await?)) }).await
     }
 
     async fn log_in(&self) -> Result<Token, RequestError> {
@@ -302,29 +234,18 @@ impl Session {
             shown: path,
             headers: HeaderMap::new(),
             microversion: None,
-            body: Some(Body {
-                bytes: body,
-                content_type: "application/json".to_owned(),
-            }),
+            body: Some(Body { bytes: body, content_type: "application/json".to_owned() }),
             // A token too many does no harm.
             repeatable: Repeatable::Safe,
         };
         let sent = Instant::now();
-        let Reply {
-            answer,
-            subject_token,
-        } = self
-            .shared
-            .transport
-            .exchange(&prepared, None, &self.log)
-            .await?;
+        let Reply { answer, subject_token } =
+            self.shared.transport.exchange(&prepared, None, &self.log).await?;
         if answer.status != 201 {
             return Err(without_secret(answer.unexpected(&[201]), entry));
         }
         let id = subject_token.ok_or_else(|| {
-            answer.error(RequestErrorKind::Body(
-                "there is no X-Subject-Token".to_owned(),
-            ))
+            answer.error(RequestErrorKind::Body("there is no X-Subject-Token".to_owned()))
         })?;
         // A token that was given to us can't be prolonged: its copies end when it ends.
         let renewable = !matches!(entry.credential, Credential::Token(_));
@@ -337,10 +258,7 @@ impl Session {
         error: &impl Fn(RequestErrorKind) -> RequestError,
     ) -> Result<Rooted, RequestError> {
         if service == Service::Identity {
-            return Ok(catalog::rooted(
-                service,
-                &identity::root(&self.shared.entry.auth_url),
-            ));
+            return Ok(catalog::rooted(service, &identity::root(&self.shared.entry.auth_url)));
         }
         let login_failed = |failed| error(RequestErrorKind::Login(Arc::new(failed)));
         let token = self.token(None).await.map_err(login_failed)?;
@@ -350,18 +268,13 @@ impl Session {
     }
 
     async fn offered(&self, service: Service) -> Result<Option<Offered>, RequestError> {
-        let cell = &self.shared.offered[service.index()];
-        cell.get_or_try_init(|| self.discover(service))
-            .await
-            .copied()
+        self.shared.offered[service.index()].get(|_| true, self.discover(service)).await
     }
 
     /// Asks the version's own document, then the list above it. The addresses inside are not
     /// used: behind proxies they are often wrong.
     async fn discover(&self, service: Service) -> Result<Option<Offered>, RequestError> {
-        let rooted = self
-            .rooted(service, &|kind| unsent(Method::Get, "/", kind))
-            .await?;
+        let rooted = self.rooted(service, &|kind| unsent(Method::Get, "/", kind)).await?;
         let mut last = None;
         for root in [rooted.versioned, rooted.unversioned] {
             let url = catalog::join(&root, "/", &[])
@@ -391,11 +304,7 @@ impl Session {
             });
         }
         Err(last.unwrap_or_else(|| {
-            unsent(
-                Method::Get,
-                "/",
-                RequestErrorKind::Malformed("no address".to_owned()),
-            )
+            unsent(Method::Get, "/", RequestErrorKind::Malformed("no address".to_owned()))
         }))
     }
 }
@@ -443,10 +352,7 @@ fn version_headers(service: Service, version: Option<&str>) -> Result<HeaderMap,
         value(&format!("{service} {version}"))?,
     );
     if service == Service::Compute {
-        headers.insert(
-            HeaderName::from_static("x-openstack-nova-api-version"),
-            value(version)?,
-        );
+        headers.insert(HeaderName::from_static("x-openstack-nova-api-version"), value(version)?);
     }
     Ok(headers)
 }

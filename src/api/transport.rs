@@ -18,12 +18,8 @@ use crate::config::secret::Secret;
 use crate::wait::{self, Backoff};
 
 /// Headers that carry tokens; they go no further than this module's callers in `session`.
-const SECRET_HEADERS: [&str; 4] = [
-    "x-subject-token",
-    "x-auth-token",
-    "set-cookie",
-    "openstack-auth-receipt",
-];
+const SECRET_HEADERS: [&str; 4] =
+    ["x-subject-token", "x-auth-token", "set-cookie", "openstack-auth-receipt"];
 
 /// A request with everything but the token.
 pub(super) struct Prepared {
@@ -51,9 +47,8 @@ impl Raw {
     }
 
     fn request_id(&self) -> String {
-        let id = self
-            .header("x-openstack-request-id")
-            .or_else(|| self.header("x-compute-request-id"));
+        let id =
+            self.header("x-openstack-request-id").or_else(|| self.header("x-compute-request-id"));
         id.unwrap_or("none").to_owned()
     }
 }
@@ -114,17 +109,10 @@ fn root_cause(error: &reqwest::Error) -> (String, bool) {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
         words = cause.to_string();
-        certificate |= matches!(
-            cause.downcast_ref(),
-            Some(rustls::Error::InvalidCertificate(_))
-        );
+        certificate |= matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)));
         // An `io::Error` skips what it wraps when it is asked for its source.
-        let wrapped = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        next = wrapped
-            .map(|inner| inner as &(dyn Error + 'static))
-            .or_else(|| cause.source());
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
     }
     (words, certificate)
 }
@@ -186,21 +174,14 @@ impl Transport {
             request = request.header(HeaderName::from_static("x-auth-token"), value);
         }
         if let Some(body) = &prepared.body {
-            request = request
-                .header(CONTENT_TYPE, &body.content_type)
-                .body(body.bytes.clone());
+            request = request.header(CONTENT_TYPE, &body.content_type).body(body.bytes.clone());
         }
         let host = prepared.url.authority();
         let whole = async {
-            let response = request
-                .send()
-                .await
-                .map_err(|error| Failure::of(error, host))?;
+            let response = request.send().await.map_err(|error| Failure::of(error, host))?;
             whole_answer(response, host).await
         };
-        wait::deadline(self.limit, whole)
-            .await
-            .unwrap_or(Err(Failure::TimedOut(self.limit)))
+        wait::deadline(self.limit, whole).await.unwrap_or(Err(Failure::TimedOut(self.limit)))
     }
 
     fn record(
@@ -232,15 +213,8 @@ impl Transport {
 async fn whole_answer(response: Response, host: &str) -> Result<Raw, Failure> {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let body = response
-        .bytes()
-        .await
-        .map_err(|error| Failure::of(error, host))?;
-    Ok(Raw {
-        status,
-        headers,
-        body: body.to_vec(),
-    })
+    let body = response.bytes().await.map_err(|error| Failure::of(error, host))?;
+    Ok(Raw { status, headers, body: body.to_vec() })
 }
 
 fn reply(
@@ -273,8 +247,5 @@ fn reply(
         attempts,
         headers: raw.headers,
     };
-    Ok(Reply {
-        answer,
-        subject_token,
-    })
+    Ok(Reply { answer, subject_token })
 }

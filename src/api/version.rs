@@ -54,9 +54,6 @@ mod tests {
     #[test]
     fn what_is_no_version_is_named() {
         let error = "latest".parse::<Microversion>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`latest` is no microversion; one looks like 2.96"
-        );
+        assert_eq!(error.to_string(), "`latest` is no microversion; one looks like 2.96");
     }
 }

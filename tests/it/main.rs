@@ -1,3 +1,5 @@
 //! What is tested from outside, in one binary so that it is linked once.
 
+mod api_cloud;
+mod api_session;
 mod layers;

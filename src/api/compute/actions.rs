@@ -34,11 +34,8 @@ pub struct LiveMigrate {
 impl LiveMigrate {
     /// The body for a microversion; there are five generations of it.
     fn body(&self, id: &ServerId, version: Microversion) -> Result<Value, RequestError> {
-        let (auto, force, no_force) = (
-            Microversion::new(2, 25),
-            Microversion::new(2, 30),
-            Microversion::new(2, 68),
-        );
+        let (auto, force, no_force) =
+            (Microversion::new(2, 25), Microversion::new(2, 30), Microversion::new(2, 68));
         let block = match self.block_migration {
             BlockMigration::Auto if version >= auto => json!("auto"),
             BlockMigration::Auto | BlockMigration::No => json!(false),
@@ -169,9 +166,7 @@ impl Compute {
         codes: &'static [u16],
     ) -> Result<Answer, RequestError> {
         let request = self.request(Method::Post, &["servers", id.as_str(), "action"]);
-        self.session
-            .call(request.json(body).expect(Expect::Codes(codes)))
-            .await
+        self.session.call(request.json(body).expect(Expect::Codes(codes))).await
     }
 }
 
@@ -181,10 +176,7 @@ mod tests {
 
     fn body(minor: u16, how: &LiveMigrate) -> String {
         let body = how.body(&ServerId::new("s"), Microversion::new(2, minor));
-        body.map_or_else(
-            |error| error.kind.to_string(),
-            |body| body["os-migrateLive"].to_string(),
-        )
+        body.map_or_else(|error| error.kind.to_string(), |body| body["os-migrateLive"].to_string())
     }
 
     #[test]

@@ -103,9 +103,8 @@ impl Compute {
         match (body.reservation_id, body.server) {
             (Some(reservation), _) => Ok(Created::Reservation(reservation)),
             (None, Some(server)) => Ok(Created::Server(server.id)),
-            (None, None) => Err(answer.error(RequestErrorKind::Body(
-                "neither a server nor a reservation".to_owned(),
-            ))),
+            (None, None) => Err(answer
+                .error(RequestErrorKind::Body("neither a server nor a reservation".to_owned()))),
         }
     }
 }
@@ -124,33 +123,18 @@ impl CreateServers {
         };
         add("min_count", self.min_count.map(Value::from));
         add("max_count", self.max_count.map(Value::from));
-        add(
-            "availability_zone",
-            self.availability_zone.as_deref().map(Value::from),
-        );
-        add(
-            "return_reservation_id",
-            self.return_reservation_id.then_some(json!(true)),
-        );
-        add(
-            "metadata",
-            (!self.metadata.is_empty()).then(|| json!(self.metadata)),
-        );
+        add("availability_zone", self.availability_zone.as_deref().map(Value::from));
+        add("return_reservation_id", self.return_reservation_id.then_some(json!(true)));
+        add("metadata", (!self.metadata.is_empty()).then(|| json!(self.metadata)));
         match &self.networks {
             Networks::None | Networks::Auto if version < NETWORKS_SAID => {
-                return Err(lacks(
-                    "a create with networks `none` or `auto`",
-                    NETWORKS_SAID,
-                ));
+                return Err(lacks("a create with networks `none` or `auto`", NETWORKS_SAID));
             }
             Networks::Unsaid => {}
             Networks::None => add("networks", Some(json!("none"))),
             Networks::Auto => add("networks", Some(json!("auto"))),
             Networks::Ids(ids) => {
-                add(
-                    "networks",
-                    Some(ids.iter().map(|id| json!({ "uuid": id })).collect()),
-                );
+                add("networks", Some(ids.iter().map(|id| json!({ "uuid": id })).collect()));
             }
         }
         if let Some(host) = &self.host {
@@ -182,11 +166,7 @@ mod tests {
 
     #[test]
     fn the_seed_request_is_what_the_reference_says() {
-        let create = CreateServers {
-            min_count: Some(2),
-            return_reservation_id: true,
-            ..seed()
-        };
+        let create = CreateServers { min_count: Some(2), return_reservation_id: true, ..seed() };
         insta::assert_snapshot!(
             create.body(Microversion::new(2, 96)).expect("a body"),
             @r#"{"server":{"flavorRef":"f","imageRef":"i","min_count":2,"name":"web","networks":"none","return_reservation_id":true}}"#

@@ -66,10 +66,8 @@ impl Compute {
         &self,
         id: &ServerId,
     ) -> Result<Vec<InstanceAction>, RequestError> {
-        let answer = self
-            .session
-            .call(self.get(&["servers", id.as_str(), "os-instance-actions"]))
-            .await?;
+        let answer =
+            self.session.call(self.get(&["servers", id.as_str(), "os-instance-actions"])).await?;
         Ok(answer.json::<Actions>()?.actions)
     }
 

@@ -105,9 +105,7 @@ impl Compute {
         let mut found: Vec<Flavor> = Vec::new();
         loop {
             let marker = found.last().map(|flavor| flavor.id.clone());
-            let request = self
-                .get(&["flavors", "detail"])
-                .query_if("marker", marker.as_ref());
+            let request = self.get(&["flavors", "detail"]).query_if("marker", marker.as_ref());
             let page: Flavors = self.session.call(request).await?.json()?;
             let last = page.flavors.last().map(|flavor| flavor.id.clone());
             let more = has_next(&page.flavors_links) && last.is_some() && last != marker;
@@ -124,13 +122,7 @@ impl Compute {
     ///
     /// Those of a request.
     pub async fn limits(&self) -> Result<AbsoluteLimits, RequestError> {
-        Ok(self
-            .session
-            .call(self.get(&["limits"]))
-            .await?
-            .json::<Limits>()?
-            .limits
-            .absolute)
+        Ok(self.session.call(self.get(&["limits"])).await?.json::<Limits>()?.limits.absolute)
     }
 
     /// The quotas of a project, by its id.
@@ -140,11 +132,6 @@ impl Compute {
     /// 403 for members of other projects.
     pub async fn quota(&self, project: &str) -> Result<QuotaSet, RequestError> {
         let request = self.get(&["os-quota-sets", project, "detail"]);
-        Ok(self
-            .session
-            .call(request)
-            .await?
-            .json::<QuotaBody>()?
-            .quota_set)
+        Ok(self.session.call(request).await?.json::<QuotaBody>()?.quota_set)
     }
 }

@@ -75,10 +75,7 @@ impl Compute {
         policy: &GroupPolicy,
     ) -> Result<ServerGroup, RequestError> {
         let version = self.version().await?;
-        let soft = matches!(
-            policy,
-            GroupPolicy::SoftAffinity | GroupPolicy::SoftAntiAffinity
-        );
+        let soft = matches!(policy, GroupPolicy::SoftAffinity | GroupPolicy::SoftAntiAffinity);
         if soft && version < SOFT {
             return Err(unsupported(
                 Method::Post,
@@ -96,10 +93,7 @@ impl Compute {
         let request = self
             .request(Method::Post, &["os-server-groups"])
             .json(&json!({ "server_group": group }));
-        let answer = self
-            .session
-            .call(request.expect(Expect::Codes(&[200])))
-            .await?;
+        let answer = self.session.call(request.expect(Expect::Codes(&[200]))).await?;
         Ok(answer.json::<GroupBody>()?.server_group)
     }
 

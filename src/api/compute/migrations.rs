@@ -102,12 +102,7 @@ impl Migration {
         let name = |compute: &Option<ComputeName>| {
             compute.as_ref().map_or("?", ComputeName::as_str).to_owned()
         };
-        format!(
-            "{}, {} -> {}",
-            self.status,
-            name(&self.source_compute),
-            name(&self.dest_compute)
-        )
+        format!("{}, {} -> {}", self.status, name(&self.source_compute), name(&self.dest_compute))
     }
 }
 
@@ -143,10 +138,7 @@ pub struct MigrationFilter {
 impl MigrationFilter {
     /// The records of one server.
     pub fn server(id: &ServerId) -> Self {
-        Self {
-            server: Some(id.clone()),
-            ..Self::default()
-        }
+        Self { server: Some(id.clone()), ..Self::default() }
     }
 
     fn on(&self, request: Request) -> Request {
@@ -194,25 +186,15 @@ impl Compute {
         let version = self.version().await?;
         if version < PAGES && (filter.changes_since.is_some() || filter.page.is_some()) {
             let what = "a list of migrations by time or page";
-            return Err(unsupported(
-                Method::Get,
-                &["os-migrations"],
-                what,
-                PAGES,
-                version,
-            ));
+            return Err(unsupported(Method::Get, &["os-migrations"], what, PAGES, version));
         }
         let mut found: Vec<Migration> = Vec::new();
         let mut marker: Option<MigrationUuid> = None;
         loop {
-            let request = filter
-                .on(self.get(&["os-migrations"]))
-                .query_if("marker", marker.as_ref());
+            let request =
+                filter.on(self.get(&["os-migrations"])).query_if("marker", marker.as_ref());
             let page: MigrationPage = self.session.call(request).await?.json()?;
-            let last = page
-                .migrations
-                .last()
-                .and_then(|migration| migration.uuid.clone());
+            let last = page.migrations.last().and_then(|migration| migration.uuid.clone());
             // Before 2.59 the same name holds links of migrations in progress, and there are no pages.
             let more = version >= PAGES
                 && has_next(&page.migrations_links)
@@ -238,10 +220,7 @@ impl Compute {
         &self,
         id: &ServerId,
     ) -> Result<Vec<ServerMigration>, RequestError> {
-        let answer = self
-            .session
-            .call(self.get(&["servers", id.as_str(), "migrations"]))
-            .await?;
+        let answer = self.session.call(self.get(&["servers", id.as_str(), "migrations"])).await?;
         Ok(answer.json::<InProgress>()?.migrations)
     }
 
@@ -256,10 +235,8 @@ impl Compute {
         migration: MigrationNumber,
     ) -> Result<ServerMigration, RequestError> {
         let number = migration.to_string();
-        let answer = self
-            .session
-            .call(self.get(&["servers", id.as_str(), "migrations", &number]))
-            .await?;
+        let answer =
+            self.session.call(self.get(&["servers", id.as_str(), "migrations", &number])).await?;
         Ok(answer.json::<OneInProgress>()?.migration)
     }
 
@@ -275,14 +252,9 @@ impl Compute {
         migration: MigrationNumber,
     ) -> Result<(), RequestError> {
         let number = migration.to_string();
-        let request = self.request(
-            Method::Delete,
-            &["servers", id.as_str(), "migrations", &number],
-        );
-        self.session
-            .call(request.expect(Expect::Codes(&[202])))
-            .await
-            .map(drop)
+        let request =
+            self.request(Method::Delete, &["servers", id.as_str(), "migrations", &number]);
+        self.session.call(request.expect(Expect::Codes(&[202]))).await.map(drop)
     }
 
     /// Asks for a running live migration to be brought to its end (202), by pausing the server if
@@ -298,13 +270,9 @@ impl Compute {
     ) -> Result<(), RequestError> {
         let number = migration.to_string();
         let elements = ["servers", id.as_str(), "migrations", &number, "action"];
-        let request = self
-            .request(Method::Post, &elements)
-            .json(&json!({ "force_complete": null }));
-        self.session
-            .call(request.expect(Expect::Codes(&[202])))
-            .await
-            .map(drop)
+        let request =
+            self.request(Method::Post, &elements).json(&json!({ "force_complete": null }));
+        self.session.call(request.expect(Expect::Codes(&[202]))).await.map(drop)
     }
 }
 
@@ -338,9 +306,6 @@ mod tests {
             .filter(MigrationStatus::is_final)
             .map(|status| status.to_string())
             .collect();
-        assert_eq!(
-            last,
-            ["completed", "failed", "error", "cancelled", "confirmed"]
-        );
+        assert_eq!(last, ["completed", "failed", "error", "cancelled", "confirmed"]);
     }
 }

@@ -41,20 +41,14 @@ const OLDEST: Microversion = Microversion::new(2, 1);
 
 impl Compute {
     pub(super) fn new(session: Session) -> Self {
-        Self {
-            session,
-            fixed: None,
-        }
+        Self { session, fixed: None }
     }
 
     /// The same calls at another microversion, whatever the target offers; bodies are those of
     /// that version.
     #[must_use]
     pub fn at(&self, version: Microversion) -> Self {
-        Self {
-            session: self.session.clone(),
-            fixed: Some(version),
-        }
+        Self { session: self.session.clone(), fixed: Some(version) }
     }
 
     /// The session that the calls go through.
@@ -70,11 +64,7 @@ impl Compute {
     pub async fn version(&self) -> Result<Microversion, RequestError> {
         match self.fixed {
             Some(version) => Ok(version),
-            None => Ok(self
-                .session
-                .negotiate(Service::Compute)
-                .await?
-                .unwrap_or(OLDEST)),
+            None => Ok(self.session.negotiate(Service::Compute).await?.unwrap_or(OLDEST)),
         }
     }
 
@@ -87,8 +77,7 @@ impl Compute {
     }
 
     fn get(&self, elements: &[&str]) -> Request {
-        self.request(Method::Get, elements)
-            .expect(super::Expect::Codes(&[200]))
+        self.request(Method::Get, elements).expect(super::Expect::Codes(&[200]))
     }
 }
 
@@ -100,12 +89,7 @@ fn unsupported(
     since: Microversion,
     have: Microversion,
 ) -> RequestError {
-    let kind = RequestErrorKind::Unsupported {
-        what,
-        service: Service::Compute,
-        since,
-        have,
-    };
+    let kind = RequestErrorKind::Unsupported { what, service: Service::Compute, since, have };
     unsent(method, &path(elements), kind)
 }
 

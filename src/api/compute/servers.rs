@@ -32,18 +32,12 @@ pub struct ServerFilter {
 impl ServerFilter {
     /// The servers of one create request.
     pub fn reservation(id: &ReservationId) -> Self {
-        Self {
-            reservation: Some(id.clone()),
-            ..Self::default()
-        }
+        Self { reservation: Some(id.clone()), ..Self::default() }
     }
 
     /// The servers whose name matches the pattern.
     pub fn name(pattern: impl Into<String>) -> Self {
-        Self {
-            name: Some(pattern.into()),
-            ..Self::default()
-        }
+        Self { name: Some(pattern.into()), ..Self::default() }
     }
 
     fn on(&self, request: Request) -> Request {
@@ -78,10 +72,7 @@ impl Compute {
     ///
     /// 404 once it is deleted, and for members of other projects.
     pub async fn server(&self, id: &ServerId) -> Result<Server, RequestError> {
-        let answer = self
-            .session
-            .call(self.get(&["servers", id.as_str()]))
-            .await?;
+        let answer = self.session.call(self.get(&["servers", id.as_str()])).await?;
         Ok(answer.json::<ServerBody>()?.server)
     }
 
@@ -95,9 +86,8 @@ impl Compute {
         let mut found: Vec<Server> = Vec::new();
         loop {
             let marker = found.last().map(|server| server.id.clone());
-            let request = filter
-                .on(self.get(&["servers", "detail"]))
-                .query_if("marker", marker.as_ref());
+            let request =
+                filter.on(self.get(&["servers", "detail"])).query_if("marker", marker.as_ref());
             let page: ServerPage = self.session.call(request).await?.json()?;
             let last = page.servers.last().map(|server| server.id.clone());
             let more = has_next(&page.servers_links) && last.is_some() && last != marker;

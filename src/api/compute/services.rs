@@ -115,12 +115,7 @@ impl Compute {
     /// 403 for members.
     pub async fn services(&self) -> Result<Vec<ServiceRecord>, RequestError> {
         let request = self.get(&["os-services"]).query("binary", "nova-compute");
-        Ok(self
-            .session
-            .call(request)
-            .await?
-            .json::<Services>()?
-            .services)
+        Ok(self.session.call(request).await?.json::<Services>()?.services)
     }
 
     /// Changes a service, by the record that [`Self::services`] gave at the same microversion.
@@ -150,10 +145,8 @@ impl Compute {
             }
             (vec!["os-services", verb], body)
         };
-        let request = self
-            .request(Method::Put, &elements)
-            .json(&body)
-            .expect(Expect::Codes(&[200]));
+        let request =
+            self.request(Method::Put, &elements).json(&body).expect(Expect::Codes(&[200]));
         self.session.call(request).await.map(drop)
     }
 
@@ -167,14 +160,10 @@ impl Compute {
         let mut found: Vec<Hypervisor> = Vec::new();
         loop {
             let marker = found.last().map(|hypervisor| hypervisor.id.clone());
-            let request = self
-                .get(&["os-hypervisors", "detail"])
-                .query_if("marker", marker.as_ref());
+            let request =
+                self.get(&["os-hypervisors", "detail"]).query_if("marker", marker.as_ref());
             let page: Hypervisors = self.session.call(request).await?.json()?;
-            let last = page
-                .hypervisors
-                .last()
-                .map(|hypervisor| hypervisor.id.clone());
+            let last = page.hypervisors.last().map(|hypervisor| hypervisor.id.clone());
             let more =
                 paged && has_next(&page.hypervisors_links) && last.is_some() && last != marker;
             found.extend(page.hypervisors);
@@ -190,9 +179,9 @@ impl ServiceChange {
         match self {
             Self::Enable => json!({ "status": "enabled" }),
             Self::Disable { reason: None } => json!({ "status": "disabled" }),
-            Self::Disable {
-                reason: Some(reason),
-            } => json!({ "status": "disabled", "disabled_reason": reason }),
+            Self::Disable { reason: Some(reason) } => {
+                json!({ "status": "disabled", "disabled_reason": reason })
+            }
             Self::ForceDown(down) => json!({ "forced_down": down }),
         }
     }
@@ -203,9 +192,7 @@ impl ServiceChange {
         let verb = match self {
             Self::Enable => "enable",
             Self::Disable { reason: None } => "disable",
-            Self::Disable {
-                reason: Some(reason),
-            } => {
+            Self::Disable { reason: Some(reason) } => {
                 body["disabled_reason"] = json!(reason);
                 "disable-log-reason"
             }
