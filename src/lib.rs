@@ -7,9 +7,13 @@
 
 pub mod api;
 pub mod config;
+pub mod control;
 pub mod events;
 pub mod journal;
+pub mod operations;
 pub mod report;
 pub mod runner;
 pub mod sim;
+pub mod steps;
 pub mod wait;
+pub mod world;

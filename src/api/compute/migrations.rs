@@ -136,6 +136,9 @@ pub struct MigrationFilter {
 }
 
 impl MigrationFilter {
+    /// The first microversion with pages, times and uuids in the list of records.
+    pub const PAGES: Microversion = Microversion::new(2, 59);
+
     /// The records of one server.
     pub fn server(id: &ServerId) -> Self {
         Self { server: Some(id.clone()), ..Self::default() }
@@ -168,9 +171,6 @@ struct OneInProgress {
     migration: ServerMigration,
 }
 
-/// The first microversion with pages, times and uuids in the list of records.
-const PAGES: Microversion = Microversion::new(2, 59);
-
 impl Compute {
     /// All records that the filter lets through, the oldest first (the API's order changed with
     /// 2.59). Operators only.
@@ -184,9 +184,17 @@ impl Compute {
         filter: &MigrationFilter,
     ) -> Result<Vec<Migration>, RequestError> {
         let version = self.version().await?;
-        if version < PAGES && (filter.changes_since.is_some() || filter.page.is_some()) {
+        if version < MigrationFilter::PAGES
+            && (filter.changes_since.is_some() || filter.page.is_some())
+        {
             let what = "a list of migrations by time or page";
-            return Err(unsupported(Method::Get, &["os-migrations"], what, PAGES, version));
+            return Err(unsupported(
+                Method::Get,
+                &["os-migrations"],
+                what,
+                MigrationFilter::PAGES,
+                version,
+            ));
         }
         let mut found: Vec<Migration> = Vec::new();
         let mut marker: Option<MigrationUuid> = None;
@@ -196,7 +204,7 @@ impl Compute {
             let page: MigrationPage = self.session.call(request).await?.json()?;
             let last = page.migrations.last().and_then(|migration| migration.uuid.clone());
             // Before 2.59 the same name holds links of migrations in progress, and there are no pages.
-            let more = version >= PAGES
+            let more = version >= MigrationFilter::PAGES
                 && has_next(&page.migrations_links)
                 && last.is_some()
                 && last != marker;

@@ -166,6 +166,9 @@ pub struct Server {
     /// The zone of its compute.
     #[serde(default, rename = "OS-EXT-AZ:availability_zone")]
     pub availability_zone: Option<String>,
+    /// Its addresses by network; empty while it has no ports.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, serde_json::Value>,
     /// Why it is in `ERROR`; hidden in any other state.
     pub fault: Option<ServerFault>,
     /// What its creator wrote on it.
@@ -204,6 +207,11 @@ where
 }
 
 impl Server {
+    /// Whether it is connected to a network.
+    pub fn has_addresses(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
     /// Status and task, such as `BUILD/spawning` or `ACTIVE`.
     pub fn state_line(&self) -> String {
         match &self.task_state {
