@@ -13,6 +13,7 @@ mod discovery;
 mod error;
 mod exchange;
 mod fault;
+mod flight;
 mod identity;
 pub mod image;
 pub mod network;

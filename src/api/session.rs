@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::{Mutex, OnceCell};
 
 use super::catalog::{self, Rooted};
 use super::client::{self, OpenError};
@@ -14,6 +12,7 @@ use super::compute::Compute;
 use super::discovery::{self, Offered};
 use super::error::{RequestError, RequestErrorKind};
 use super::exchange::ExchangeLog;
+use super::flight::Flight;
 use super::identity::{self, Login, Token};
 use super::request::{Answer, Body, Expect, Method, Repeatable, Request, Version};
 use super::service::Service;
@@ -54,16 +53,8 @@ pub struct Session {
 struct Shared {
     entry: CloudEntry,
     transport: Transport,
-    token: Mutex<TokenState>,
-    /// Logins tried so far; whoever waited during one takes its result, good or bad.
-    logins: AtomicU64,
-    offered: [OnceCell<Option<Offered>>; Service::ALL.len()],
-}
-
-#[derive(Default)]
-struct TokenState {
-    current: Option<Arc<Token>>,
-    failed: Option<RequestError>,
+    token: Flight<Arc<Token>>,
+    offered: [Flight<Option<Offered>>; Service::ALL.len()],
 }
 
 impl Session {
@@ -80,13 +71,8 @@ impl Session {
             limit: settings.connect + read,
             backoff: settings.backoff,
         };
-        let shared = Shared {
-            entry,
-            transport,
-            token: Mutex::default(),
-            logins: AtomicU64::new(0),
-            offered: Default::default(),
-        };
+        let shared =
+            Shared { entry, transport, token: Flight::default(), offered: Default::default() };
         Ok(Self { shared: Arc::new(shared), log: ExchangeLog::default() })
     }
 
@@ -227,31 +213,10 @@ impl Session {
     /// The token in use; a new one if there is none, it is about to end, or it is the one that
     /// was rejected. One login serves all who wait for it, and so does one failure.
     async fn token(&self, rejected: Option<&Arc<Token>>) -> Result<Arc<Token>, RequestError> {
-        let seen = self.shared.logins.load(Ordering::SeqCst);
-        let mut state = self.shared.token.lock().await;
-        if let Some(current) = &state.current
-            && !current.is_stale()
-            && !rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, current))
-        {
-            return Ok(current.clone());
-        }
-        let tried_meanwhile = self.shared.logins.load(Ordering::SeqCst) != seen;
-        if let Some(failed) = state.failed.as_ref().filter(|_| tried_meanwhile) {
-            return Err(failed.clone());
-        }
-        let result = self.log_in().await;
-        self.shared.logins.fetch_add(1, Ordering::SeqCst);
-        match result {
-            Ok(token) => {
-                let token = Arc::new(token);
-                *state = TokenState { current: Some(token.clone()), failed: None };
-                Ok(token)
-            }
-            Err(error) => {
-                *state = TokenState { current: None, failed: Some(error.clone()) };
-                Err(error)
-            }
-        }
+        let is_good = |current: &Arc<Token>| {
+            !current.is_stale() && !rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, current))
+        };
+        self.shared.token.get(is_good, async { Ok(Arc::new(self.log_in().await?)) }).await
     }
 
     async fn log_in(&self) -> Result<Token, RequestError> {
@@ -303,8 +268,7 @@ impl Session {
     }
 
     async fn offered(&self, service: Service) -> Result<Option<Offered>, RequestError> {
-        let cell = &self.shared.offered[service.index()];
-        cell.get_or_try_init(|| self.discover(service)).await.copied()
+        self.shared.offered[service.index()].get(|_| true, self.discover(service)).await
     }
 
     /// Asks the version's own document, then the list above it. The addresses inside are not
