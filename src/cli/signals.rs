@@ -7,6 +7,19 @@ use crate::runner::Canceller;
 
 use super::Exit;
 
+/// Comes back at the next Ctrl-C or SIGTERM.
+pub(super) async fn first() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Without handlers the signals end the process, and `sweep` finds the journal.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
 /// Cancels the run at the first signal; at the second prints what is left and ends the process.
 pub(super) async fn obey(canceller: Canceller, journal: Journal) {
     let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -23,7 +36,7 @@ pub(super) async fn obey(canceller: Canceller, journal: Journal) {
     next().await;
     anstream::eprintln!("stopping: running scenarios are cleaned up; once more leaves at once");
     canceller.cancel();
-    next().await;
+    first().await;
     leave(&journal);
 }
 
