@@ -1,1 +1,138 @@
-//! (being written)
+//! One resolved [`Config`]: flags before `WHIMBREL_*` before `whimbrel.toml` before defaults, each
+//! value with its [`Origin`].
+//!
+//! Only this module reads the environment and the settings file. A key is written with dots
+//! (`pace.boot.limit`), in the file as tables, in the environment in capitals with underscores
+//! (`WHIMBREL_PACE_BOOT_LIMIT`), as a flag `--set pace.boot.limit=5m`. What stands in the file under
+//! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it.
+
+pub mod clouds;
+mod keys;
+mod layers;
+pub mod secret;
+mod values;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::wait::{Backoff, Pace};
+
+pub use keys::{KEYS, Key};
+pub use layers::{ConfigError, Layers, Origin, Setting};
+pub use values::{Change, read_duration};
+
+/// Everything that a run can be told, resolved for one target.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cloud's name in `clouds.yaml`; `None` is the embedded cloud.
+    pub cloud: Option<String>,
+    /// How many scenarios run side by side.
+    pub concurrency: usize,
+    /// What bounds steps, scenarios and their clean-up.
+    pub deadlines: Deadlines,
+    /// How the suite looks for what it waits for.
+    pub paces: Paces,
+    /// How requests are bounded and tried again.
+    pub requests: Requests,
+    /// The image to boot, by name or id; `None`: the smallest that fits.
+    pub image: Option<String>,
+    /// The flavor to boot, by name or id; `None`: the smallest that fits.
+    pub flavor: Option<String>,
+    /// The cloud of `clouds.yaml` that is a plain member's view of the same target.
+    pub member: Option<String>,
+    /// What may be changed on a target that is not embedded.
+    pub allow: BTreeSet<Change>,
+    /// The folder of the journals.
+    pub journal: PathBuf,
+    /// Each key with its value as text and where that came from, in the order of [`KEYS`].
+    pub settings: Vec<Setting>,
+}
+
+/// What bounds the parts of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deadlines {
+    /// One step.
+    pub step: Duration,
+    /// All steps of one scenario.
+    pub scenario: Duration,
+    /// What comes after the steps: audit and clean-up.
+    pub clean_up: Duration,
+}
+
+/// One pace a kind of wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Paces {
+    /// From create to ACTIVE.
+    pub boot: Pace,
+    /// From the start of a migration to its end.
+    pub migrate: Pace,
+    /// From delete to gone.
+    pub delete: Pace,
+    /// From the end of an action until the books agree with it.
+    pub settle: Pace,
+    /// From an accepted live migration to its record.
+    pub record: Pace,
+}
+
+/// How requests are bounded and tried again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Requests {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// From a sent request to its whole answer.
+    pub read: Duration,
+    /// How a request that is safe to repeat is tried again.
+    pub retry: Backoff,
+}
+
+impl Config {
+    /// Resolves `layers`.
+    ///
+    /// # Errors
+    ///
+    /// A value that can't be read, with its place and what would be right.
+    pub fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
+        let cloud = layers.optional("cloud")?;
+        let view = layers.for_cloud(cloud.as_deref());
+        Ok(Self {
+            concurrency: view.read("concurrency", values::count)?,
+            deadlines: Deadlines {
+                step: view.duration("deadline.step")?,
+                scenario: view.duration("deadline.scenario")?,
+                clean_up: view.duration("deadline.clean-up")?,
+            },
+            paces: Paces {
+                boot: view.pace("boot")?,
+                migrate: view.pace("migrate")?,
+                delete: view.pace("delete")?,
+                settle: view.pace("settle")?,
+                record: view.pace("record")?,
+            },
+            requests: Requests {
+                connect: view.duration("request.connect")?,
+                read: view.duration("request.read")?,
+                retry: view.backoff()?,
+            },
+            image: view.optional("image"),
+            flavor: view.optional("flavor"),
+            member: view.optional("member"),
+            allow: view.read("allow", values::changes)?,
+            journal: PathBuf::from(view.text("journal").value),
+            settings: KEYS.iter().map(|key| view.text(key.name)).collect(),
+            cloud,
+        })
+    }
+}
+
+/// The environment of this process, read once.
+#[allow(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+pub fn process_environment() -> clouds::Environment {
+    // A value that is not UTF-8 can name nothing that we know.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

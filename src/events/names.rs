@@ -51,6 +51,20 @@ name! {
     MigrationUuid
 }
 
+name! {
+    /// A run, eight letters and digits; part of the name and the metadata of all that it makes.
+    RunId
+}
+
+impl RunId {
+    /// A run id that no other run has.
+    pub fn random() -> Self {
+        const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+        let letter = || char::from(LETTERS[fastrand::usize(..LETTERS.len())]);
+        Self(std::iter::repeat_with(letter).take(8).collect())
+    }
+}
+
 /// A migration record's number, the id that `/servers/{id}/migrations/{number}` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -74,7 +88,7 @@ impl InstanceName {
     }
 
     /// `prefix-1` to `prefix-COUNT`, as the cloud names the instances of one request.
-    pub fn numbered(prefix: &Self, count: usize) -> impl Iterator<Item = Self> {
+    pub fn numbered(prefix: &Self, count: u32) -> impl Iterator<Item = Self> {
         (1..=count).map(move |n| Self(format!("{prefix}-{n}")))
     }
 }

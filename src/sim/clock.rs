@@ -3,6 +3,8 @@
 //! Virtual time is real time × speed. A task sleeps until the next event is due; every request
 //! first lets happen what is due by then, so nobody ever sees the past.
 
+#![expect(clippy::disallowed_methods, reason = "the simulated cloud has a clock of its own, here")]
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -71,11 +73,7 @@ impl Shared {
             self.changed.send_replace(());
             for note in notes {
                 let at = self.since_first_request();
-                self.say(|| LogLine::Transition {
-                    at,
-                    subject: note.subject,
-                    state: note.state,
-                });
+                self.say(|| LogLine::Transition { at, subject: note.subject, state: note.state });
             }
         }
         out
@@ -113,9 +111,9 @@ impl Shared {
 
     /// Real time from the first request to `moment`; nothing before there was one.
     pub(super) fn since_first(&self, moment: Instant) -> Duration {
-        self.first_request.get().map_or(Duration::ZERO, |first| {
-            moment.saturating_duration_since(*first)
-        })
+        self.first_request
+            .get()
+            .map_or(Duration::ZERO, |first| moment.saturating_duration_since(*first))
     }
 
     fn since_first_request(&self) -> Duration {

@@ -101,11 +101,7 @@ impl Cloud {
             tokio::spawn(Arc::clone(&shared).drive()),
             tokio::spawn(facade::serve(Arc::clone(&shared), listener)),
         ];
-        Ok(Self {
-            shared,
-            address,
-            tasks,
-        })
+        Ok(Self { shared, address, tasks })
     }
 
     /// Where Keystone is, with its version: `http://127.0.0.1:PORT/identity/v3`.
@@ -151,13 +147,8 @@ impl Cloud {
 
     /// The computes in order.
     pub fn computes(&self) -> Vec<ComputeName> {
-        self.shared.with(|state| {
-            state
-                .computes
-                .hosts()
-                .map(|service| service.host.clone())
-                .collect()
-        })
+        self.shared
+            .with(|state| state.computes.hosts().map(|service| service.host.clone()).collect())
     }
 
     /// What may be asked of it beyond its API.
@@ -171,16 +162,11 @@ impl Cloud {
             let mut allocations: BTreeMap<ComputeName, Vec<String>> = BTreeMap::new();
             for (consumer, charged) in state.placement.consumers() {
                 for host in charged.charges.keys() {
-                    allocations
-                        .entry(host.clone())
-                        .or_default()
-                        .push(consumer.clone());
+                    allocations.entry(host.clone()).or_default().push(consumer.clone());
                 }
             }
-            let touched = state
-                .computes
-                .hosts()
-                .filter(|service| service.disabled || service.forced_down);
+            let touched =
+                state.computes.hosts().filter(|service| service.disabled || service.forced_down);
             Snapshot {
                 instances: state.servers.iter().count(),
                 ports: state.catalog.ports.len(),

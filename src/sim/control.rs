@@ -24,13 +24,8 @@ pub enum Service {
 
 impl Service {
     /// All of them.
-    pub(super) const ALL: [Self; 5] = [
-        Self::Identity,
-        Self::Compute,
-        Self::Image,
-        Self::Network,
-        Self::Placement,
-    ];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Identity, Self::Compute, Self::Image, Self::Network, Self::Placement];
 
     /// The first segment of its paths.
     pub const fn path(self) -> &'static str {
@@ -104,9 +99,7 @@ pub struct Control(pub(super) Arc<Shared>);
 
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control")
-            .field("base_url", &self.0.base_url)
-            .finish()
+        f.debug_struct("Control").field("base_url", &self.0.base_url).finish()
     }
 }
 
@@ -163,28 +156,13 @@ impl Control {
         if requests == 0 {
             return;
         }
-        let planned = Planned {
-            service,
-            method: method.map(str::to_owned),
-            left: requests,
-            what,
-        };
-        self.0
-            .disturbances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-            .push(planned);
+        let planned = Planned { service, method: method.map(str::to_owned), left: requests, what };
+        self.0.disturbances.lock().unwrap_or_else(PoisonError::into_inner).0.push(planned);
     }
 
     /// Takes back all disturbances.
     pub fn calm(&self) {
-        self.0
-            .disturbances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-            .clear();
+        self.0.disturbances.lock().unwrap_or_else(PoisonError::into_inner).0.clear();
     }
 
     /// Makes every token invalid now, as if it had expired.

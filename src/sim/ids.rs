@@ -19,9 +19,8 @@ pub(super) fn request_id() -> String {
 
 /// `r-` and eight characters.
 pub(super) fn reservation() -> ReservationId {
-    let letters: String = std::iter::repeat_with(|| fastrand::alphanumeric().to_ascii_lowercase())
-        .take(8)
-        .collect();
+    let letters: String =
+        std::iter::repeat_with(|| fastrand::alphanumeric().to_ascii_lowercase()).take(8).collect();
     ReservationId::new(format!("r-{letters}"))
 }
 

@@ -35,14 +35,7 @@ pub enum LogLine {
 impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Request {
-                at,
-                method,
-                path,
-                status,
-                took,
-                request_id,
-            } => {
+            Self::Request { at, method, path, status, took, request_id } => {
                 let (at, took) = (at.as_secs_f64(), took.as_secs_f64());
                 write!(f, "{at:.6} {method} {path} {status} {took:.6} {request_id}")
             }

@@ -51,11 +51,7 @@ pub struct ComputeSize {
 
 impl Default for ComputeSize {
     fn default() -> Self {
-        Self {
-            vcpus: 16,
-            memory_mb: 32 * 1024 + 512,
-            disk_gb: 400,
-        }
+        Self { vcpus: 16, memory_mb: 32 * 1024 + 512, disk_gb: 400 }
     }
 }
 
@@ -178,10 +174,7 @@ impl std::fmt::Debug for Settings {
             .field("release", &self.release)
             .field("port", &self.port)
             .field("quotas", &self.quotas)
-            .field(
-                "live_migrations_per_source",
-                &self.live_migrations_per_source,
-            )
+            .field("live_migrations_per_source", &self.live_migrations_per_source)
             .field("token_life", &self.token_life)
             .finish_non_exhaustive()
     }
@@ -190,18 +183,10 @@ impl std::fmt::Debug for Settings {
 impl Settings {
     /// The names of the computes: `compute-1`, `compute-2`, …
     pub(super) fn compute_names(&self) -> Vec<String> {
-        let digits = self
-            .first_compute_name
-            .bytes()
-            .rev()
-            .take_while(u8::is_ascii_digit)
-            .count();
-        let (stem, number) = self
-            .first_compute_name
-            .split_at(self.first_compute_name.len() - digits);
+        let digits = self.first_compute_name.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (stem, number) =
+            self.first_compute_name.split_at(self.first_compute_name.len() - digits);
         let first: usize = number.parse().unwrap_or(1);
-        (first..first + self.computes)
-            .map(|n| format!("{stem}{n}"))
-            .collect()
+        (first..first + self.computes).map(|n| format!("{stem}{n}")).collect()
     }
 }

@@ -1,5 +1,9 @@
-//! Integration tests.
+//! What is tested from outside, in one binary so that it is linked once.
 
+mod api_cloud;
+mod api_compute;
+mod api_session;
+mod layers;
 mod sim_boot;
 mod sim_client;
 mod sim_migrate;

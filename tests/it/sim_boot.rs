@@ -17,10 +17,7 @@ async fn a_password_buys_a_token_with_a_catalog_and_a_wrong_one_does_not() {
         .iter()
         .map(|entry| entry["type"].as_str().unwrap())
         .collect();
-    assert_eq!(
-        kinds,
-        ["identity", "compute", "image", "network", "placement"]
-    );
+    assert_eq!(kinds, ["identity", "compute", "image", "network", "placement"]);
     let refused = sim.authenticate(&account, "wrong").await;
     assert_eq!(
         (refused.status, refused.message()),
@@ -41,12 +38,7 @@ async fn an_expired_token_is_answered_with_401_by_every_service() {
     ] {
         let answer = admin.call("GET", path, None).await;
         assert_eq!(answer.status, 401, "{path}");
-        assert!(
-            answer
-                .header("www-authenticate")
-                .starts_with("Keystone uri="),
-            "{path}"
-        );
+        assert!(answer.header("www-authenticate").starts_with("Keystone uri="), "{path}");
     }
 }
 
@@ -70,24 +62,14 @@ async fn versions_are_told_without_a_token_and_microversions_are_negotiated() {
     let answer = admin.at("").get("/servers").await;
     assert_eq!(answer.header("x-openstack-nova-api-version"), "2.1");
     assert!(answer.header("x-openstack-request-id").starts_with("req-"));
-    assert_eq!(
-        admin.get("/servers").await.header("openstack-api-version"),
-        "compute 2.104"
-    );
+    assert_eq!(admin.get("/servers").await.header("openstack-api-version"), "compute 2.104");
 }
 
 #[tokio::test]
 async fn zed_is_another_release() {
-    let sim = Sim::with(Settings {
-        release: Release::Zed26,
-        ..Settings::default()
-    })
-    .await;
+    let sim = Sim::with(Settings { release: Release::Zed26, ..Settings::default() }).await;
     let admin = sim.admin().await;
-    assert_eq!(
-        admin.get("/servers").await.header("openstack-api-version"),
-        "compute 2.93"
-    );
+    assert_eq!(admin.get("/servers").await.header("openstack-api-version"), "compute 2.93");
     assert_eq!(admin.at("2.94").get("/servers").await.status, 406);
 }
 
@@ -96,11 +78,8 @@ async fn instances_of_one_request_are_found_by_their_reservation() {
     let sim = Sim::start().await;
     let admin = sim.admin().await;
     let ids = admin.boot("web", 3).await;
-    let servers = [
-        admin.server(&ids[0]).await,
-        admin.server(&ids[1]).await,
-        admin.server(&ids[2]).await,
-    ];
+    let servers =
+        [admin.server(&ids[0]).await, admin.server(&ids[1]).await, admin.server(&ids[2]).await];
     for (place, server) in servers.iter().enumerate() {
         assert_eq!(server["name"], format!("web-{}", place + 1));
         assert_eq!(server["OS-EXT-SRV-ATTR:launch_index"], json!(place));
@@ -143,26 +122,10 @@ async fn a_create_request_is_checked_as_nova_checks_it() {
             400,
             "Invalid input for field/attribute max_count. Value: 0. 0 is less than the minimum of 1",
         ),
-        (
-            with("flavorRef", json!("99")),
-            400,
-            "Flavor 99 could not be found.",
-        ),
-        (
-            with("imageRef", json!("x")),
-            400,
-            "Can not find requested image",
-        ),
-        (
-            with("key_name", json!("mine")),
-            400,
-            "Invalid key_name provided.",
-        ),
-        (
-            with("host", json!("nowhere")),
-            400,
-            "Compute host nowhere could not be found.",
-        ),
+        (with("flavorRef", json!("99")), 400, "Flavor 99 could not be found."),
+        (with("imageRef", json!("x")), 400, "Can not find requested image"),
+        (with("key_name", json!("mine")), 400, "Invalid key_name provided."),
+        (with("host", json!("nowhere")), 400, "Compute host nowhere could not be found."),
         (
             with("availability_zone", json!("moon")),
             400,
@@ -183,14 +146,9 @@ async fn a_create_request_is_checked_as_nova_checks_it() {
         admin.nova("POST", "/servers", both).await.message(),
         "min_count must be <= max_count"
     );
-    let answer = admin
-        .at("2.73")
-        .nova("POST", "/servers", with("host", json!("compute-1")))
-        .await;
+    let answer = admin.at("2.73").nova("POST", "/servers", with("host", json!("compute-1"))).await;
     assert!(
-        answer
-            .message()
-            .ends_with("Additional properties are not allowed ('host' was unexpected)"),
+        answer.message().ends_with("Additional properties are not allowed ('host' was unexpected)"),
         "{answer:?}"
     );
     assert!(sim.cloud.snapshot().is_empty());
@@ -203,9 +161,7 @@ async fn the_text_false_still_returns_a_reservation() {
     for (asked, key) in [(json!("False"), "reservation_id"), (json!(false), "server")] {
         let mut server = admin.tiny("web").await;
         server["return_reservation_id"] = asked;
-        let answer = admin
-            .nova("POST", "/servers", json!({"server": server}))
-            .await;
+        let answer = admin.nova("POST", "/servers", json!({"server": server})).await;
         assert!(answer.body.get(key).is_some(), "{answer:?}");
     }
 }
@@ -222,8 +178,7 @@ async fn a_delete_is_answered_204_until_the_instance_is_gone() {
         assert_eq!(admin.nova("DELETE", &path, Value::Null).await.status, 204);
     }
     assert_eq!(admin.server(&id).await["OS-EXT-STS:task_state"], "deleting");
-    sim.until("nothing left", whimbrel::sim::Snapshot::is_empty)
-        .await;
+    sim.until("nothing left", whimbrel::sim::Snapshot::is_empty).await;
     let gone = admin.nova("DELETE", &path, Value::Null).await;
     assert_eq!(
         (gone.status, gone.message().to_owned()),
@@ -248,13 +203,7 @@ async fn a_build_shows_no_host_and_no_addresses_yet() {
         (&json!("BUILD"), &Value::Null)
     );
     assert_eq!(server["OS-EXT-STS:task_state"], "scheduling");
-    assert_eq!(
-        admin
-            .nova("DELETE", &format!("/servers/{id}"), Value::Null)
-            .await
-            .status,
-        204
-    );
+    assert_eq!(admin.nova("DELETE", &format!("/servers/{id}"), Value::Null).await.status, 204);
     assert!(sim.cloud.snapshot().is_empty());
 }
 
@@ -264,23 +213,13 @@ async fn ports_are_made_bound_and_given_back() {
     let admin = sim.admin().await;
     let mut server = admin.tiny("web").await;
     server["networks"] = json!("auto");
-    let answer = admin
-        .nova("POST", "/servers", json!({"server": server}))
-        .await;
+    let answer = admin.nova("POST", "/servers", json!({"server": server})).await;
     let id = answer.body["server"]["id"].as_str().unwrap().to_owned();
     sim.until("a port", |snapshot| snapshot.ports == 1).await;
-    let ports = admin
-        .call("GET", &format!("network/v2.0/ports?device_id={id}"), None)
-        .await;
-    assert_eq!(
-        ports.body["ports"][0]["binding:host_id"],
-        json!(admin.host(&id).await)
-    );
-    admin
-        .nova("DELETE", &format!("/servers/{id}"), Value::Null)
-        .await;
-    sim.until("nothing left", whimbrel::sim::Snapshot::is_empty)
-        .await;
+    let ports = admin.call("GET", &format!("network/v2.0/ports?device_id={id}"), None).await;
+    assert_eq!(ports.body["ports"][0]["binding:host_id"], json!(admin.host(&id).await));
+    admin.nova("DELETE", &format!("/servers/{id}"), Value::Null).await;
+    sim.until("nothing left", whimbrel::sim::Snapshot::is_empty).await;
 }
 
 #[tokio::test]
@@ -308,10 +247,7 @@ async fn pages_follow_one_another_without_gap_or_repetition() {
     let mut all = ids.clone();
     all.sort();
     assert_eq!(seen, all);
-    assert_eq!(
-        admin.get("/servers?marker=nobody").await.message(),
-        "marker [nobody] not found"
-    );
+    assert_eq!(admin.get("/servers?marker=nobody").await.message(), "marker [nobody] not found");
 }
 
 #[tokio::test]
@@ -321,15 +257,9 @@ async fn what_is_not_simulated_says_so_and_what_does_not_exist_is_not_found() {
     let answer = admin.get("/os-simple-tenant-usage").await;
     assert_eq!(answer.status, 501);
     assert_eq!(answer.body["notImplemented"]["code"], 501);
-    assert!(
-        answer.message().contains("GET /os-simple-tenant-usage"),
-        "{answer:?}"
-    );
+    assert!(answer.message().contains("GET /os-simple-tenant-usage"), "{answer:?}");
     let answer = admin.get("/no-such-thing").await;
-    assert_eq!(
-        (answer.status, answer.message()),
-        (404, "The resource could not be found.")
-    );
+    assert_eq!((answer.status, answer.message()), (404, "The resource could not be found."));
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
-//! A client of the embedded cloud that knows nothing of it but HTTP, and nothing of ours but reqwest.
+//! A client of the embedded cloud that knows nothing of it but HTTP, and shares nothing with ours.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests, but not itself one")]
 
 use std::sync::Once;
 use std::time::Duration;
@@ -22,17 +24,13 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The message of a fault in Nova's shape.
     pub fn message(&self) -> &str {
         let fault = self.body.as_object().and_then(|body| body.values().next());
-        fault
-            .and_then(|fault| fault["message"].as_str())
-            .unwrap_or_default()
+        fault.and_then(|fault| fault["message"].as_str()).unwrap_or_default()
     }
 }
 
@@ -56,11 +54,8 @@ impl Sim {
             drop(rustls::crypto::ring::default_provider().install_default());
         });
         let cloud = Cloud::start(settings).await.unwrap();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
+        let http =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
         Self { cloud, http }
     }
 
@@ -79,12 +74,7 @@ impl Sim {
         let microversion = "latest".to_owned();
         let token = answer.header("x-subject-token").to_owned();
         let base = format!("http://{}", self.cloud.address());
-        Someone {
-            http: self.http.clone(),
-            base,
-            token,
-            microversion,
-        }
+        Someone { http: self.http.clone(), base, token, microversion }
     }
 
     pub async fn authenticate(&self, account: &Account, password: &str) -> Answer {
@@ -96,15 +86,7 @@ impl Sim {
             "scope": {"project": project},
         }});
         let url = format!("{}/auth/tokens", self.cloud.auth_url());
-        read(
-            self.http
-                .post(url)
-                .body(body.to_string())
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        read(self.http.post(url).body(body.to_string()).send().await.unwrap()).await
     }
 
     /// Waits until nothing moves or boots any more in the cloud's own state.
@@ -113,7 +95,7 @@ impl Sim {
             if met(&self.cloud.snapshot()) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            nap().await;
         }
         panic!("never: {what}; {:?}", self.cloud.snapshot());
     }
@@ -122,20 +104,13 @@ impl Sim {
 pub async fn read(response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
-    Answer {
-        status,
-        headers,
-        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    }
+    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
 }
 
 impl Someone {
     /// The same person at another microversion.
     pub fn at(&self, microversion: &str) -> Self {
-        Self {
-            microversion: microversion.to_owned(),
-            ..self.clone()
-        }
+        Self { microversion: microversion.to_owned(), ..self.clone() }
     }
 
     /// A request to a service; `path` begins with the service's name.
@@ -152,10 +127,7 @@ impl Someone {
             .header("content-type", "application/json");
         if path.starts_with("compute") && !self.microversion.is_empty() {
             request = request
-                .header(
-                    "openstack-api-version",
-                    format!("compute {}", self.microversion),
-                )
+                .header("openstack-api-version", format!("compute {}", self.microversion))
                 .header("x-openstack-nova-api-version", &self.microversion);
         }
         if path.starts_with("placement") {
@@ -174,8 +146,7 @@ impl Someone {
     /// A compute request.
     pub async fn nova(&self, method: &str, path: &str, body: Value) -> Answer {
         let body = (!body.is_null()).then_some(body);
-        self.call(method, &format!("compute/v2.1{path}"), body)
-            .await
+        self.call(method, &format!("compute/v2.1{path}"), body).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -183,15 +154,12 @@ impl Someone {
     }
 
     pub async fn act(&self, id: &str, action: Value) -> Answer {
-        self.nova("POST", &format!("/servers/{id}/action"), action)
-            .await
+        self.nova("POST", &format!("/servers/{id}/action"), action).await
     }
 
     /// An image that can be booted.
     pub async fn image(&self) -> String {
-        let images = self
-            .call("GET", "image/v2/images?status=active&limit=1", None)
-            .await;
+        let images = self.call("GET", "image/v2/images?status=active&limit=1", None).await;
         images.body["images"][0]["id"].as_str().unwrap().to_owned()
     }
 
@@ -205,20 +173,13 @@ impl Someone {
         let mut server = self.tiny(name).await;
         server["min_count"] = json!(count);
         server["return_reservation_id"] = json!(true);
-        let answer = self
-            .nova("POST", "/servers", json!({"server": server}))
-            .await;
+        let answer = self.nova("POST", "/servers", json!({"server": server})).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         let reservation = answer.body["reservation_id"].as_str().unwrap().to_owned();
         for _ in 0..2000 {
-            let list = self
-                .get(&format!("/servers/detail?reservation_id=^{reservation}$"))
-                .await;
+            let list = self.get(&format!("/servers/detail?reservation_id=^{reservation}$")).await;
             let servers = list.body["servers"].as_array().unwrap().clone();
-            assert!(
-                servers.iter().all(|server| server["status"] != "ERROR"),
-                "{servers:?}"
-            );
+            assert!(servers.iter().all(|server| server["status"] != "ERROR"), "{servers:?}");
             if servers.len() == count && servers.iter().all(|server| server["status"] == "ACTIVE") {
                 let mut pairs: Vec<(String, String)> = servers
                     .iter()
@@ -232,7 +193,7 @@ impl Someone {
                 pairs.sort();
                 return pairs.into_iter().map(|(_, id)| id).collect();
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            nap().await;
         }
         panic!("{name} never became ACTIVE");
     }
@@ -242,53 +203,44 @@ impl Someone {
     }
 
     pub async fn host(&self, id: &str) -> String {
-        self.server(id).await["OS-EXT-SRV-ATTR:host"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        self.server(id).await["OS-EXT-SRV-ATTR:host"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The newest migration record of an instance.
     pub async fn record(&self, id: &str) -> Value {
-        self.get(&format!("/os-migrations?instance_uuid={id}"))
-            .await
-            .body["migrations"][0]
-            .clone()
+        self.get(&format!("/os-migrations?instance_uuid={id}")).await.body["migrations"][0].clone()
     }
 
     /// Waits until that record says one of these, and returns it.
     pub async fn record_until(&self, id: &str, statuses: &[&str]) -> Value {
         for _ in 0..4000 {
             let record = self.record(id).await;
-            if record["status"]
-                .as_str()
-                .is_some_and(|status| statuses.contains(&status))
-            {
+            if record["status"].as_str().is_some_and(|status| statuses.contains(&status)) {
                 return record;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            nap().await;
         }
-        panic!(
-            "the record of {id} never was one of {statuses:?}: {}",
-            self.record(id).await
-        );
+        panic!("the record of {id} never was one of {statuses:?}: {}", self.record(id).await);
     }
 
     /// The computes on which a consumer has allocations.
     pub async fn allocations(&self, consumer: &str) -> Vec<String> {
-        let answer = self
-            .call("GET", &format!("placement/allocations/{consumer}"), None)
-            .await;
+        let answer = self.call("GET", &format!("placement/allocations/{consumer}"), None).await;
         let mut names = Vec::new();
         for uuid in answer.body["allocations"].as_object().unwrap().keys() {
-            let provider = self
-                .call("GET", &format!("placement/resource_providers/{uuid}"), None)
-                .await;
+            let provider =
+                self.call("GET", &format!("placement/resource_providers/{uuid}"), None).await;
             names.push(provider.body["name"].as_str().unwrap().to_owned());
         }
         names.sort();
         names
     }
+}
+
+/// Between two looks.
+#[expect(clippy::disallowed_methods, reason = "these tests do not judge with what they test")]
+async fn nap() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
 }
 
 pub fn live(host: Option<&str>) -> Value {

@@ -35,15 +35,9 @@ async fn one_of_two_moves_to_the_named_compute_and_the_other_stays() {
     );
     assert_eq!(moved["OS-EXT-SRV-ATTR:host"], json!(target));
     assert_eq!(admin.server(&ids[1]).await, sibling);
-    sim.until("settled", |snapshot| snapshot.migrations_in_flight == 0)
-        .await;
+    sim.until("settled", |snapshot| snapshot.migrations_in_flight == 0).await;
     assert_eq!(admin.allocations(&ids[0]).await, [target]);
-    assert!(
-        admin
-            .allocations(record["uuid"].as_str().unwrap())
-            .await
-            .is_empty()
-    );
+    assert!(admin.allocations(record["uuid"].as_str().unwrap()).await.is_empty());
 }
 
 #[tokio::test]
@@ -70,18 +64,12 @@ async fn every_phase_can_be_seen_over_http() {
         }
         assert_eq!(record["dest_compute"].is_null(), status == "accepted");
         let list = admin.get(&format!("/servers/{id}/migrations")).await;
-        assert_eq!(
-            list.body["migrations"].as_array().unwrap().len(),
-            in_progress,
-            "{status}"
-        );
+        assert_eq!(list.body["migrations"].as_array().unwrap().len(), in_progress, "{status}");
         control.release_migrations();
     }
     admin.record_until(&id, &["completed"]).await;
     let number = admin.record(&id).await["id"].clone();
-    let over = admin
-        .get(&format!("/servers/{id}/migrations/{number}"))
-        .await;
+    let over = admin.get(&format!("/servers/{id}/migrations/{number}")).await;
     assert_eq!(
         over.message(),
         format!("Live migration {number} for server {id} is not in progress.")
@@ -121,14 +109,9 @@ async fn the_body_has_five_generations() {
         ("2.34", plain.clone()),
         ("2.68", plain),
     ] {
-        assert_eq!(
-            admin.at(version).act(&id, ask(body)).await.status,
-            202,
-            "{version}"
-        );
+        assert_eq!(admin.at(version).act(&id, ask(body)).await.status, 202, "{version}");
         // Not until "completed": there may be no new record yet, and the old one says so, too.
-        sim.until("settled", |snapshot| snapshot.migrations_in_flight == 0)
-            .await;
+        sim.until("settled", |snapshot| snapshot.migrations_in_flight == 0).await;
     }
 }
 
@@ -142,13 +125,8 @@ async fn before_2_34_the_checks_are_part_of_the_answer() {
     let expected = format!("Unable to migrate instance ({id}) to current host ({source}).");
     assert_eq!((own.status, own.message()), (400, expected.as_str()));
     let own = admin.at("2.30").act(&id, live(Some(&source))).await;
-    assert_eq!(
-        own.message(),
-        "No valid host was found. There are not enough hosts available."
-    );
-    sim.cloud
-        .control()
-        .fail_next_migration(FailStep::CheckDestination);
+    assert_eq!(own.message(), "No valid host was found. There are not enough hosts available.");
+    sim.cloud.control().fail_next_migration(FailStep::CheckDestination);
     let target = sim
         .cloud
         .computes()
@@ -158,10 +136,7 @@ async fn before_2_34_the_checks_are_part_of_the_answer() {
         .unwrap();
     let check = admin.at("2.25").act(&id, live(Some(&target))).await;
     assert_eq!(check.status, 400);
-    assert!(
-        check.message().starts_with("Migration pre-check error: "),
-        "{check:?}"
-    );
+    assert!(check.message().starts_with("Migration pre-check error: "), "{check:?}");
     assert_eq!(admin.record(&id).await["status"], "error");
 }
 
@@ -172,41 +147,25 @@ async fn members_may_not_move_nor_see_where_anything_is() {
     let id = member.boot("web", 1).await.remove(0);
     let rule = |rule: &str| format!("Policy doesn't allow os_compute_api:{rule} to be performed.");
     for (answer, expected) in [
-        (
-            member.act(&id, live(None)).await,
-            rule("os-migrate-server:migrate_live"),
-        ),
+        (member.act(&id, live(None)).await, rule("os-migrate-server:migrate_live")),
         (
             member.act(&id, live(Some("compute-1"))).await,
             rule("os-migrate-server:migrate_live:host"),
         ),
-        (
-            member.get("/os-migrations").await,
-            rule("os-migrations:index"),
-        ),
+        (member.get("/os-migrations").await, rule("os-migrations:index")),
         (member.get("/os-services").await, rule("os-services:list")),
-        (
-            member.get(&format!("/servers/{id}/migrations")).await,
-            rule("servers:migrations:index"),
-        ),
+        (member.get(&format!("/servers/{id}/migrations")).await, rule("servers:migrations:index")),
     ] {
         assert_eq!((answer.status, answer.message()), (403, expected.as_str()));
     }
     let seen = member.server(&id).await;
-    let hosts: Vec<&String> = seen
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter(|key| key.contains("SRV-ATTR"))
-        .collect();
+    let hosts: Vec<&String> =
+        seen.as_object().unwrap().keys().filter(|key| key.contains("SRV-ATTR")).collect();
     assert_eq!(hosts, ["OS-EXT-SRV-ATTR:hostname"]);
     assert_eq!(seen["hostId"].as_str().unwrap().len(), 56);
     // The filter is dropped, not refused: the whole list comes back.
     assert_eq!(
-        member.get("/servers?host=elsewhere").await.body["servers"]
-            .as_array()
-            .unwrap()
-            .len(),
+        member.get("/servers?host=elsewhere").await.body["servers"].as_array().unwrap().len(),
         1
     );
     let stranger = sim.log_in(&sim.cloud.accounts().stranger).await;
@@ -220,20 +179,14 @@ async fn members_may_not_move_nor_see_where_anything_is() {
 #[tokio::test]
 async fn a_manager_may_move_without_naming_a_compute_since_release_32() {
     for (release, code) in [(Release::V34, 202), (Release::Zed26, 403)] {
-        let sim = Sim::with(Settings {
-            release,
-            ..Settings::default()
-        })
-        .await;
+        let sim = Sim::with(Settings { release, ..Settings::default() }).await;
         let manager = sim.log_in(&sim.cloud.accounts().manager).await;
         let id = manager.boot("web", 1).await.remove(0);
         assert_eq!(manager.act(&id, live(Some("compute-2"))).await.status, 403);
         assert_eq!(manager.act(&id, live(None)).await.status, code);
         if code == 202 {
             let project = &sim.cloud.accounts().manager.project_id;
-            let own = manager
-                .get(&format!("/os-migrations?project_id={project}"))
-                .await;
+            let own = manager.get(&format!("/os-migrations?project_id={project}")).await;
             assert_eq!(own.status, 200);
             assert!(
                 own.body["migrations"]
@@ -256,27 +209,11 @@ async fn abort_and_force_complete_answer_as_nova_does() {
     admin.act(&id, live(None)).await;
     let number = admin.record_until(&id, &["running"]).await["id"].clone();
     let path = format!("/servers/{id}/migrations/{number}");
-    assert_eq!(
-        admin
-            .at("2.23")
-            .nova("DELETE", &path, Value::Null)
-            .await
-            .status,
-        404
-    );
+    assert_eq!(admin.at("2.23").nova("DELETE", &path, Value::Null).await.status, 404);
     let unknown = format!("/servers/{id}/migrations/999");
-    assert_eq!(
-        admin.nova("DELETE", &unknown, Value::Null).await.status,
-        404
-    );
+    assert_eq!(admin.nova("DELETE", &unknown, Value::Null).await.status, 404);
     let force = json!({"force_complete": null});
-    assert_eq!(
-        admin
-            .nova("POST", &format!("{unknown}/action"), force.clone())
-            .await
-            .status,
-        400
-    );
+    assert_eq!(admin.nova("POST", &format!("{unknown}/action"), force.clone()).await.status, 400);
     let shown = admin.get(&path).await.body["migration"].clone();
     assert_eq!(
         (&shown["status"], &shown["memory_total_bytes"]),
@@ -302,8 +239,7 @@ async fn records_are_ordered_and_filtered_by_microversion() {
     let id = admin.boot("web", 1).await.remove(0);
     for _ in 0..3 {
         admin.act(&id, live(None)).await;
-        sim.until("settled", |snapshot| snapshot.migrations_in_flight == 0)
-            .await;
+        sim.until("settled", |snapshot| snapshot.migrations_in_flight == 0).await;
     }
     let numbers = |answer: &crate::sim_client::Answer| -> Vec<u64> {
         answer.body["migrations"]
@@ -313,39 +249,20 @@ async fn records_are_ordered_and_filtered_by_microversion() {
             .map(|record| record["id"].as_u64().unwrap())
             .collect()
     };
-    assert_eq!(
-        numbers(&admin.at("2.58").get("/os-migrations").await),
-        [1, 2, 3]
-    );
+    assert_eq!(numbers(&admin.at("2.58").get("/os-migrations").await), [1, 2, 3]);
     let newest = admin.get("/os-migrations?limit=2").await;
     assert_eq!(numbers(&newest), [3, 2]);
     let marker = newest.body["migrations"][1]["uuid"].as_str().unwrap();
-    assert_eq!(
-        numbers(
-            &admin
-                .get(&format!("/os-migrations?limit=2&marker={marker}"))
-                .await
-        ),
-        [1]
-    );
-    assert_eq!(
-        admin.at("2.58").get("/os-migrations?bogus=1").await.status,
-        200
-    );
-    assert_eq!(
-        admin.at("2.59").get("/os-migrations?bogus=1").await.status,
-        400
-    );
+    assert_eq!(numbers(&admin.get(&format!("/os-migrations?limit=2&marker={marker}")).await), [1]);
+    assert_eq!(admin.at("2.58").get("/os-migrations?bogus=1").await.status, 200);
+    assert_eq!(admin.at("2.59").get("/os-migrations?bogus=1").await.status, 400);
     assert!(
         admin.at("2.22").get("/os-migrations").await.body["migrations"][0]
             .get("migration_type")
             .is_none()
     );
-    admin
-        .nova("DELETE", &format!("/servers/{id}"), Value::Null)
-        .await;
-    sim.until("nothing left", whimbrel::sim::Snapshot::is_empty)
-        .await;
+    admin.nova("DELETE", &format!("/servers/{id}"), Value::Null).await;
+    sim.until("nothing left", whimbrel::sim::Snapshot::is_empty).await;
     assert!(numbers(&admin.get("/os-migrations").await).is_empty());
 }
 
@@ -358,30 +275,18 @@ async fn actions_tell_what_was_done_but_not_how_it_ended() {
     let answer = admin.act(&id, live(None)).await;
     admin.record_until(&id, &["failed"]).await;
     let request = answer.header("x-openstack-request-id");
-    let list = admin
-        .get(&format!("/servers/{id}/os-instance-actions"))
-        .await;
+    let list = admin.get(&format!("/servers/{id}/os-instance-actions")).await;
     let newest = &list.body["instanceActions"][0];
     assert_eq!(
         (&newest["action"], &newest["request_id"]),
         (&json!("live-migration"), &json!(request))
     );
     assert_eq!(newest["message"], Value::Null);
-    let shown = admin
-        .get(&format!("/servers/{id}/os-instance-actions/{request}"))
-        .await;
-    let events = shown.body["instanceAction"]["events"]
-        .as_array()
-        .unwrap()
-        .clone();
-    assert!(
-        events.iter().all(|event| event["result"] == "Success"),
-        "{events:?}"
-    );
-    let mut names: Vec<&str> = events
-        .iter()
-        .map(|event| event["event"].as_str().unwrap())
-        .collect();
+    let shown = admin.get(&format!("/servers/{id}/os-instance-actions/{request}")).await;
+    let events = shown.body["instanceAction"]["events"].as_array().unwrap().clone();
+    assert!(events.iter().all(|event| event["result"] == "Success"), "{events:?}");
+    let mut names: Vec<&str> =
+        events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(
         names,
@@ -404,36 +309,18 @@ async fn requests_can_be_cut_delayed_and_answered_by_something_else() {
         Service::Compute,
         None,
         1,
-        Disturbance::Answer {
-            status: 503,
-            retry_after: Some(1),
-        },
+        Disturbance::Answer { status: 503, retry_after: Some(1) },
     );
     let answer = admin.get("/servers").await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     let body = json!({"server": admin.tiny("web").await});
     control.disturb(Service::Compute, Some("POST"), 1, Disturbance::CutBefore);
-    assert!(
-        admin
-            .try_call("POST", "compute/v2.1/servers", Some(body.clone()))
-            .await
-            .is_err()
-    );
+    assert!(admin.try_call("POST", "compute/v2.1/servers", Some(body.clone())).await.is_err());
     assert_eq!(sim.cloud.snapshot().instances, 0);
     control.disturb(Service::Compute, Some("POST"), 1, Disturbance::CutAfter);
-    assert!(
-        admin
-            .try_call("POST", "compute/v2.1/servers", Some(body.clone()))
-            .await
-            .is_err()
-    );
+    assert!(admin.try_call("POST", "compute/v2.1/servers", Some(body.clone())).await.is_err());
     assert_eq!(sim.cloud.snapshot().instances, 1);
-    control.disturb(
-        Service::Compute,
-        Some("POST"),
-        1,
-        Disturbance::AnswerAfter { status: 504 },
-    );
+    control.disturb(Service::Compute, Some("POST"), 1, Disturbance::AnswerAfter { status: 504 });
     assert_eq!(admin.nova("POST", "/servers", body).await.status, 504);
     assert_eq!(sim.cloud.snapshot().instances, 2);
     assert_eq!(admin.get("/servers").await.status, 200);

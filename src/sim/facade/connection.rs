@@ -40,13 +40,7 @@ impl Listener for Lines {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Without it an answer in two writes waits for the client's acknowledgement.
         drop(stream.set_nodelay(true));
-        (
-            Stream {
-                stream,
-                line: Line::default(),
-            },
-            address,
-        )
+        (Stream { stream, line: Line::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

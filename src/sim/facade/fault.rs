@@ -14,10 +14,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(code: u16, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -43,10 +40,7 @@ impl Fault {
 
     /// What the real cloud has and this one does not; it says so rather than pretend.
     pub(super) fn not_simulated(method: &str, path: &str) -> Self {
-        Self::new(
-            501,
-            format!("The embedded cloud does not simulate {method} {path}."),
-        )
+        Self::new(501, format!("The embedded cloud does not simulate {method} {path}."))
     }
 
     /// Nova's shape: one key by the code.
@@ -65,10 +59,7 @@ impl Fault {
             _ => "computeFault",
         };
         let mut body = serde_json::Map::new();
-        body.insert(
-            key.to_owned(),
-            json!({"code": self.code, "message": self.message}),
-        );
+        body.insert(key.to_owned(), json!({"code": self.code, "message": self.message}));
         Reply::json(self.code, Value::Object(body))
     }
 

@@ -17,10 +17,7 @@ pub(super) fn answer(state: &mut State, ask: &Ask) -> Reply {
 fn route(state: &mut State, ask: &Ask) -> Result<Reply, Fault> {
     let path = ask.path();
     match (ask.method.as_str(), path.as_slice()) {
-        ("GET", []) => Ok(Reply::json(
-            300,
-            json!({"versions": {"values": [version(&ask.base)]}}),
-        )),
+        ("GET", []) => Ok(Reply::json(300, json!({"versions": {"values": [version(&ask.base)]}}))),
         ("GET", ["v3"]) => Ok(Reply::json(200, json!({"version": version(&ask.base)}))),
         ("POST", ["v3", "auth", "tokens"]) => authenticate(state, ask),
         (_, ["v3", rest @ ..]) => with_token(state, ask, rest),
@@ -44,9 +41,7 @@ fn unauthorized() -> Fault {
 
 /// Who asks, by the token of a request to any service; Keystone's middleware answers otherwise.
 pub(super) fn caller(state: &State, ask: &Ask) -> Result<Caller, Reply> {
-    let token = ask
-        .header("x-auth-token")
-        .and_then(|id| state.identity.token(id, state.now));
+    let token = ask.header("x-auth-token").and_then(|id| state.identity.token(id, state.now));
     let found = token.and_then(|token| {
         let user = state.identity.user(&token.user)?;
         let project = token.project.clone()?;
@@ -56,12 +51,7 @@ pub(super) fn caller(state: &State, ask: &Ask) -> Result<Caller, Reply> {
             .iter()
             .map(|role| (*role).to_owned())
             .collect();
-        Some(Caller {
-            user: user.id.clone(),
-            project,
-            roles,
-            request_id: ask.request_id.clone(),
-        })
+        Some(Caller { user: user.id.clone(), project, roles, request_id: ask.request_id.clone() })
     });
     found.ok_or_else(|| {
         let uri = format!("Keystone uri=\"{}/identity\"", ask.base);
@@ -70,9 +60,7 @@ pub(super) fn caller(state: &State, ask: &Ask) -> Result<Caller, Reply> {
 }
 
 fn with_token(state: &mut State, ask: &Ask, path: &[&str]) -> Result<Reply, Fault> {
-    let token = ask
-        .header("x-auth-token")
-        .and_then(|id| state.identity.token(id, state.now));
+    let token = ask.header("x-auth-token").and_then(|id| state.identity.token(id, state.now));
     let token = token.cloned().ok_or_else(unauthorized)?;
     let admin = token
         .project
@@ -120,13 +108,9 @@ fn with_token(state: &mut State, ask: &Ask, path: &[&str]) -> Result<Reply, Faul
 
 fn subject(state: &State, ask: &Ask, token: &Token, admin: bool) -> Result<Token, Fault> {
     let id = ask.header("x-subject-token").unwrap_or_default();
-    let subject = state
-        .identity
-        .token(id, state.now)
-        .filter(|subject| admin || subject.user == token.user);
-    subject
-        .cloned()
-        .ok_or_else(|| Fault::not_found("Could not find token."))
+    let subject =
+        state.identity.token(id, state.now).filter(|subject| admin || subject.user == token.user);
+    subject.cloned().ok_or_else(|| Fault::not_found("Could not find token."))
 }
 
 /// Lists and single entries of what everybody needs to look up by name.
@@ -145,17 +129,8 @@ fn look_up(
             .iter()
             .map(|project| (project.id.clone(), project.name.clone()))
             .collect(),
-        "users" => identity
-            .users
-            .iter()
-            .map(|user| (user.id.clone(), user.name.clone()))
-            .collect(),
-        "roles" => identity
-            .role_ids
-            .iter()
-            .cloned()
-            .zip(ROLES.map(str::to_owned))
-            .collect(),
+        "users" => identity.users.iter().map(|user| (user.id.clone(), user.name.clone())).collect(),
+        "roles" => identity.role_ids.iter().cloned().zip(ROLES.map(str::to_owned)).collect(),
         "domains" => vec![(DOMAIN.0.to_owned(), DOMAIN.1.to_owned())],
         _ => return Err(Fault::not_simulated(&ask.method, &ask.full_path())),
     };
@@ -164,12 +139,10 @@ fn look_up(
     match rest {
         [] if admin => {
             let wanted = ask.query("name");
-            let found = entries
-                .iter()
-                .filter(|(_, name)| wanted.is_none_or(|wanted| wanted == name));
-            let list: Vec<Value> = found
-                .map(|(id, name)| named(&ask.base, kind, id, name))
-                .collect();
+            let found =
+                entries.iter().filter(|(_, name)| wanted.is_none_or(|wanted| wanted == name));
+            let list: Vec<Value> =
+                found.map(|(id, name)| named(&ask.base, kind, id, name)).collect();
             let mut body = serde_json::Map::new();
             body.insert(kind.to_owned(), Value::Array(list));
             body.insert("links".to_owned(), json!({"next": null, "previous": null}));
@@ -207,9 +180,7 @@ fn named(base: &str, kind: &str, id: &str, name: &str) -> Value {
 }
 
 fn authenticate(state: &mut State, ask: &Ask) -> Result<Reply, Fault> {
-    let body = ask
-        .json()
-        .ok_or_else(|| Fault::bad_request("Malformed JSON in request body"))?;
+    let body = ask.json().ok_or_else(|| Fault::bad_request("Malformed JSON in request body"))?;
     let identity = &body["auth"]["identity"];
     let Some(methods) = identity["methods"].as_array() else {
         return Err(Fault::bad_request(
@@ -227,31 +198,21 @@ fn authenticate(state: &mut State, ask: &Ask) -> Result<Reply, Fault> {
         "token" => by_token(state, proof)?,
         "application_credential" => {
             if !scope.is_null() {
-                return Err(Fault::new(
-                    401,
-                    "Application credentials cannot request a scope.",
-                ));
+                return Err(Fault::new(401, "Application credentials cannot request a scope."));
             }
             by_credential(state, proof)?
         }
         _ => {
-            return Err(Fault::new(
-                401,
-                "Attempted to authenticate with an unsupported method.",
-            ));
+            return Err(Fault::new(401, "Attempted to authenticate with an unsupported method."));
         }
     };
     if token.credential.is_none() {
         token.project = scoped(state, &token.user, scope)?;
     }
-    let reply = Reply::json(
-        201,
-        token_body(state, &token, &ask.base, ask.query("nocatalog").is_none()),
-    );
+    let reply =
+        Reply::json(201, token_body(state, &token, &ask.base, ask.query("nocatalog").is_none()));
     let id = state.identity.issue(token).id.clone();
-    Ok(reply
-        .header("x-subject-token", id)
-        .header("vary", "X-Auth-Token".to_owned()))
+    Ok(reply.header("x-subject-token", id).header("vary", "X-Auth-Token".to_owned()))
 }
 
 fn fresh(state: &State, user: &str, method: &'static str) -> Token {
@@ -279,9 +240,8 @@ fn by_password(state: &State, user: &Value) -> Result<Token, Fault> {
         }
         _ => None,
     };
-    let known = known
-        .filter(|known| user["password"] == known.password)
-        .ok_or_else(unauthorized)?;
+    let known =
+        known.filter(|known| user["password"] == known.password).ok_or_else(unauthorized)?;
     Ok(fresh(state, &known.id, "password"))
 }
 
@@ -293,11 +253,7 @@ fn by_token(state: &State, proof: &Value) -> Result<Token, Fault> {
     // A token that came from another one does not live longer than that.
     let mut methods = vec!["token"];
     methods.extend(old.methods.iter().filter(|method| **method != "token"));
-    Ok(Token {
-        expires: old.expires,
-        methods,
-        ..fresh(state, &old.user, "token")
-    })
+    Ok(Token { expires: old.expires, methods, ..fresh(state, &old.user, "token") })
 }
 
 fn by_credential(state: &State, proof: &Value) -> Result<Token, Fault> {
@@ -307,15 +263,9 @@ fn by_credential(state: &State, proof: &Value) -> Result<Token, Fault> {
         let owned = owner.is_some_and(|owner| user["id"] == owner.id || user["name"] == owner.name);
         proof["id"] == known.id || (proof["name"] == known.name && owned)
     });
-    let known = known
-        .filter(|known| proof["secret"] == known.secret)
-        .ok_or_else(unauthorized)?;
+    let known = known.filter(|known| proof["secret"] == known.secret).ok_or_else(unauthorized)?;
     let token = fresh(state, &known.user, "application_credential");
-    Ok(Token {
-        project: Some(known.project.clone()),
-        credential: Some(known.id.clone()),
-        ..token
-    })
+    Ok(Token { project: Some(known.project.clone()), credential: Some(known.id.clone()), ..token })
 }
 
 /// The project that a token is for; `None` if it is for none.
@@ -326,25 +276,19 @@ fn scoped(state: &State, user: &str, scope: &Value) -> Result<Option<String>, Fa
     let project = &scope["project"];
     let known = match (project["id"].as_str(), project["name"].as_str()) {
         (Some(id), _) => state.identity.projects.iter().find(|known| known.id == id),
-        (None, Some(name)) if in_domain(&project["domain"]) => state
-            .identity
-            .projects
-            .iter()
-            .find(|known| known.name == name),
+        (None, Some(name)) if in_domain(&project["domain"]) => {
+            state.identity.projects.iter().find(|known| known.name == name)
+        }
         _ => None,
     };
     let known = known.filter(|known| !state.identity.roles(user, &known.id).is_empty());
-    known
-        .map(|known| Some(known.id.clone()))
-        .ok_or_else(unauthorized)
+    known.map(|known| Some(known.id.clone())).ok_or_else(unauthorized)
 }
 
 fn token_body(state: &State, token: &Token, base: &str, with_catalog: bool) -> Value {
     let identity = &state.identity;
     let domain = json!({"id": DOMAIN.0, "name": DOMAIN.1});
-    let name = identity
-        .user(&token.user)
-        .map_or("", |user| user.name.as_str());
+    let name = identity.user(&token.user).map_or("", |user| user.name.as_str());
     let mut body = json!({
         "methods": token.methods,
         "issued_at": format!("{}Z", state.date_micros(token.issued)),
@@ -367,10 +311,8 @@ fn token_body(state: &State, token: &Token, base: &str, with_catalog: bool) -> V
             body["catalog"] = catalog(base, Some(&project.id));
         }
     }
-    if let Some(credential) = identity
-        .credentials
-        .iter()
-        .find(|known| Some(&known.id) == token.credential.as_ref())
+    if let Some(credential) =
+        identity.credentials.iter().find(|known| Some(&known.id) == token.credential.as_ref())
     {
         body["application_credential"] =
             json!({"id": credential.id, "name": credential.name, "restricted": true});

@@ -45,17 +45,14 @@ pub(super) fn answer(state: &mut State, ask: &Ask) -> Reply {
 
 fn list(state: &State, ask: &Ask) -> Result<Reply, Fault> {
     let limit: usize = match ask.query("limit") {
-        Some(limit) => limit
-            .parse()
-            .map_err(|_| Fault::bad_request("limit param must be an integer"))?,
+        Some(limit) => {
+            limit.parse().map_err(|_| Fault::bad_request("limit param must be an integer"))?
+        }
         None => 25,
     };
     let wanted = |image: &&Image| {
-        ask.query("name")
-            .is_none_or(|name| image.name == name.trim_start_matches("in:"))
-            && ask
-                .query("status")
-                .is_none_or(|status| image.status == status)
+        ask.query("name").is_none_or(|name| image.name == name.trim_start_matches("in:"))
+            && ask.query("status").is_none_or(|status| image.status == status)
             && ask
                 .query("visibility")
                 .is_none_or(|visibility| matches!(visibility, "public" | "all"))
@@ -74,12 +71,8 @@ fn list(state: &State, ask: &Ask) -> Result<Reply, Fault> {
         },
         None => 0,
     };
-    let page: Vec<Value> = found
-        .iter()
-        .skip(start)
-        .take(limit)
-        .map(|image| view(state, image))
-        .collect();
+    let page: Vec<Value> =
+        found.iter().skip(start).take(limit).map(|image| view(state, image)).collect();
     let mut body = json!({"images": page, "first": "/v2/images", "schema": "/v2/schemas/images"});
     if found.len() > start + limit
         && let Some(last) = found.get(start + limit - 1)

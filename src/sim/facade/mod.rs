@@ -35,14 +35,10 @@ const BODY_LIMIT: usize = 1 << 20;
 
 /// Answers requests until the cloud stops.
 pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
-    let router = Router::new()
-        .fallback(answer)
-        .with_state(Arc::clone(&shared));
+    let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
     let service = router.into_make_service_with_connect_info::<Line>();
     let closed = async move { shared.closed().await };
-    let served = axum::serve(Lines(listener), service)
-        .with_graceful_shutdown(closed)
-        .await;
+    let served = axum::serve(Lines(listener), service).with_graceful_shutdown(closed).await;
     debug_assert!(served.is_ok(), "{served:?}");
 }
 
@@ -74,9 +70,7 @@ async fn answer(
 
 /// The answer as it arrives, whatever is done to it on its way; `None` if the connection is cut.
 async fn disturbed(shared: &Shared, ask: &Ask) -> Option<Reply> {
-    let service = Service::ALL
-        .into_iter()
-        .find(|service| service.path() == ask.service);
+    let service = Service::ALL.into_iter().find(|service| service.path() == ask.service);
     let planned = service.and_then(|service| {
         shared
             .disturbances
@@ -95,10 +89,9 @@ async fn disturbed(shared: &Shared, ask: &Ask) -> Option<Reply> {
             shared.pause(lasts).await;
             Some(dispatch(shared, service, ask).await)
         }
-        Some(Disturbance::Answer {
-            status,
-            retry_after,
-        }) => Some(proxy_answer(status, retry_after)),
+        Some(Disturbance::Answer { status, retry_after }) => {
+            Some(proxy_answer(status, retry_after))
+        }
         Some(Disturbance::AnswerAfter { status }) => {
             dispatch(shared, service, ask).await;
             Some(proxy_answer(status, None))
@@ -108,10 +101,7 @@ async fn disturbed(shared: &Shared, ask: &Ask) -> Option<Reply> {
 
 /// What something between client and service answers: no request id, no shape of OpenStack's.
 fn proxy_answer(status: u16, retry_after: Option<u64>) -> Reply {
-    let reply = Reply::text(
-        status,
-        "<html><body>The service is not available.</body></html>",
-    );
+    let reply = Reply::text(status, "<html><body>The service is not available.</body></html>");
     match retry_after {
         Some(seconds) => reply.header("retry-after", seconds.to_string()),
         None => reply,

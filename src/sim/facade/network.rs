@@ -62,10 +62,7 @@ fn route(state: &mut State, ask: &Ask, caller: &Caller, path: &[&str]) -> Answer
         ("GET", ["v2.0", "networks", id]) => {
             let found = visible_networks(state, caller).find(|network| network.id == *id);
             let network = found.ok_or_else(|| missing("NetworkNotFound", "Network", id))?;
-            Ok(Reply::json(
-                200,
-                json!({"network": network_view(state, network)}),
-            ))
+            Ok(Reply::json(200, json!({"network": network_view(state, network)})))
         }
         ("GET", ["v2.0", "subnets"]) => {
             let subnets = visible_networks(state, caller).map(subnet_view);
@@ -77,23 +74,12 @@ fn route(state: &mut State, ask: &Ask, caller: &Caller, path: &[&str]) -> Answer
             Ok(Reply::json(200, json!({"subnet": subnet_view(network)})))
         }
         ("GET", ["v2.0", "ports"]) => {
-            let ports = state
-                .catalog
-                .ports
-                .values()
-                .filter(|port| sees(caller, port));
-            Ok(listed(
-                ask,
-                "ports",
-                ports.map(|port| port_view(state, port, caller)).collect(),
-            ))
+            let ports = state.catalog.ports.values().filter(|port| sees(caller, port));
+            Ok(listed(ask, "ports", ports.map(|port| port_view(state, port, caller)).collect()))
         }
         ("GET", ["v2.0", "ports", id]) => {
             let port = port_of(state, caller, id)?;
-            Ok(Reply::json(
-                200,
-                json!({"port": port_view(state, port, caller)}),
-            ))
+            Ok(Reply::json(200, json!({"port": port_view(state, port, caller)})))
         }
         ("GET", ["v2.0", "ports", id, "bindings"]) if caller.is_admin() => {
             let port = port_of(state, caller, id)?;
@@ -113,18 +99,12 @@ fn route(state: &mut State, ask: &Ask, caller: &Caller, path: &[&str]) -> Answer
             });
             Ok(listed(ask, "security_groups", vec![group]))
         }
-        _ => Err((
-            "NotImplemented",
-            Fault::not_simulated(&ask.method, &ask.full_path()),
-        )),
+        _ => Err(("NotImplemented", Fault::not_simulated(&ask.method, &ask.full_path()))),
     }
 }
 
 fn missing(kind: &'static str, what: &str, id: &str) -> (&'static str, Fault) {
-    (
-        kind,
-        Fault::not_found(format!("{what} {id} could not be found.")),
-    )
+    (kind, Fault::not_found(format!("{what} {id} could not be found.")))
 }
 
 fn extension(alias: &str) -> Value {
@@ -148,11 +128,7 @@ fn port_of<'a>(
     caller: &Caller,
     id: &str,
 ) -> Result<&'a Port, (&'static str, Fault)> {
-    let port = state
-        .catalog
-        .ports
-        .get(id)
-        .filter(|port| sees(caller, port));
+    let port = state.catalog.ports.get(id).filter(|port| sees(caller, port));
     port.ok_or_else(|| missing("PortNotFound", "Port", id))
 }
 
@@ -231,10 +207,7 @@ fn binding_view(binding: &Binding) -> Value {
 
 fn port_view(state: &State, port: &Port, caller: &Caller) -> Value {
     let active = port.bindings.iter().find(|binding| binding.active);
-    let subnet = state
-        .catalog
-        .network(&port.network)
-        .map(|network| network.subnet.clone());
+    let subnet = state.catalog.network(&port.network).map(|network| network.subnet.clone());
     let created = state.date_z(port.created);
     let mut view = json!({
         "id": port.id,
@@ -263,25 +236,14 @@ fn port_view(state: &State, port: &Port, caller: &Caller) -> Value {
 }
 
 fn create_port(state: &mut State, ask: &Ask, caller: &Caller) -> Answer {
-    let body = ask.json().ok_or_else(|| {
-        (
-            "HTTPBadRequest",
-            Fault::bad_request("Malformed request body"),
-        )
-    })?;
+    let body = ask
+        .json()
+        .ok_or_else(|| ("HTTPBadRequest", Fault::bad_request("Malformed request body")))?;
     let wanted = body["port"]["network_id"].as_str().unwrap_or_default();
-    let network = visible_networks(state, caller)
-        .find(|network| network.id == wanted)
-        .cloned();
+    let network = visible_networks(state, caller).find(|network| network.id == wanted).cloned();
     let network = network.ok_or_else(|| missing("NetworkNotFound", "Network", wanted))?;
     let name = body["port"]["name"].as_str().unwrap_or_default();
     let now = state.now;
-    let port = state
-        .catalog
-        .add_port(&network, &caller.project, name, now)
-        .clone();
-    Ok(Reply::json(
-        201,
-        json!({"port": port_view(state, &port, caller)}),
-    ))
+    let port = state.catalog.add_port(&network, &caller.project, name, now).clone();
+    Ok(Reply::json(201, json!({"port": port_view(state, &port, caller)})))
 }

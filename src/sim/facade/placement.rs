@@ -48,9 +48,7 @@ fn microversion(ask: &Ask, newest: u16) -> Result<u16, Fault> {
     let Some(header) = ask.header("openstack-api-version") else {
         return Ok(0);
     };
-    let Some(wanted) = header
-        .split(',')
-        .find_map(|part| part.trim().strip_prefix("placement "))
+    let Some(wanted) = header.split(',').find_map(|part| part.trim().strip_prefix("placement "))
     else {
         return Ok(0);
     };
@@ -58,9 +56,7 @@ fn microversion(ask: &Ask, newest: u16) -> Result<u16, Fault> {
     if wanted == "latest" {
         return Ok(newest);
     }
-    let minor = wanted
-        .strip_prefix("1.")
-        .and_then(|minor| minor.parse().ok());
+    let minor = wanted.strip_prefix("1.").and_then(|minor| minor.parse().ok());
     minor
         .filter(|minor| *minor <= newest)
         .ok_or_else(|| Fault::new(406, format!("Unacceptable version header: {wanted}")))
@@ -87,15 +83,9 @@ fn route(state: &State, ask: &Ask, version: u16) -> Result<Reply, Fault> {
         }
         ["resource_providers", uuid, "traits"] => {
             let provider = find(state, uuid)?;
-            let disabled = state
-                .computes
-                .host(&provider.name)
-                .is_some_and(|service| service.disabled);
-            let traits = if disabled {
-                vec!["COMPUTE_STATUS_DISABLED"]
-            } else {
-                vec![]
-            };
+            let disabled =
+                state.computes.host(&provider.name).is_some_and(|service| service.disabled);
+            let traits = if disabled { vec!["COMPUTE_STATUS_DISABLED"] } else { vec![] };
             let body =
                 json!({"traits": traits, "resource_provider_generation": provider.generation});
             Ok(Reply::json(200, body))
@@ -128,34 +118,20 @@ fn find<'a>(state: &'a State, uuid: &str) -> Result<&'a Provider, Fault> {
 
 fn list(state: &State, ask: &Ask, version: u16) -> Reply {
     let found = state.placement.providers().filter(|provider| {
-        ask.query("name")
-            .is_none_or(|name| provider.name.as_str() == name)
+        ask.query("name").is_none_or(|name| provider.name.as_str() == name)
             && ask.query("uuid").is_none_or(|uuid| provider.uuid == uuid)
     });
-    let list: Vec<Value> = found
-        .map(|provider| provider_view(provider, version))
-        .collect();
+    let list: Vec<Value> = found.map(|provider| provider_view(provider, version)).collect();
     Reply::json(200, json!({"resource_providers": list}))
 }
 
 fn provider_view(provider: &Provider, version: u16) -> Value {
     let uuid = &provider.uuid;
-    let kinds = [
-        "",
-        "/inventories",
-        "/usages",
-        "/allocations",
-        "/traits",
-        "/aggregates",
-    ];
+    let kinds = ["", "/inventories", "/usages", "/allocations", "/traits", "/aggregates"];
     let links: Vec<Value> = kinds
         .iter()
         .map(|kind| {
-            let rel = if kind.is_empty() {
-                "self"
-            } else {
-                kind.trim_start_matches('/')
-            };
+            let rel = if kind.is_empty() { "self" } else { kind.trim_start_matches('/') };
             json!({"rel": rel, "href": format!("/placement/resource_providers/{uuid}{kind}")})
         })
         .collect();
@@ -203,15 +179,8 @@ fn resources(resources: Resources) -> Value {
 }
 
 fn charged(resources: Resources) -> Value {
-    let classes = resources
-        .by_class()
-        .into_iter()
-        .filter(|(_, amount)| *amount > 0);
-    Value::Object(
-        classes
-            .map(|(class, amount)| (class.to_owned(), json!(amount)))
-            .collect(),
-    )
+    let classes = resources.by_class().into_iter().filter(|(_, amount)| *amount > 0);
+    Value::Object(classes.map(|(class, amount)| (class.to_owned(), json!(amount))).collect())
 }
 
 fn charges_of(state: &State, provider: &Provider, version: u16) -> Reply {
@@ -258,10 +227,7 @@ fn usages(state: &State, ask: &Ask) -> Result<Reply, Fault> {
     })?;
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
     let theirs = state.placement.consumers().filter(|(_, consumer)| {
-        consumer.project == project
-            && ask
-                .query("user_id")
-                .is_none_or(|user| consumer.user == user)
+        consumer.project == project && ask.query("user_id").is_none_or(|user| consumer.user == user)
     });
     for resources in theirs.flat_map(|(_, consumer)| consumer.charges.values()) {
         for (class, amount) in resources.by_class() {

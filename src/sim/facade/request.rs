@@ -35,11 +35,7 @@ impl Ask {
             .filter(|segment| !segment.is_empty())
             .map(decode)
             .collect::<Vec<_>>();
-        let service = if segments.is_empty() {
-            String::new()
-        } else {
-            segments.remove(0)
-        };
+        let service = if segments.is_empty() { String::new() } else { segments.remove(0) };
         let query = url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
         Self {
             method: head.method.as_str().to_owned(),
@@ -70,19 +66,12 @@ impl Ask {
 
     /// The last value of a query parameter, which is the one that counts.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .rev()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a query parameter.
     pub(super) fn query_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.query
-            .iter()
-            .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; `None` if it is none.
@@ -120,28 +109,15 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) const fn status(status: u16) -> Self {
-        Self {
-            status,
-            body: Content::Nothing,
-            headers: Vec::new(),
-            after_checks: None,
-        }
+        Self { status, body: Content::Nothing, headers: Vec::new(), after_checks: None }
     }
 
     pub(super) const fn json(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            body: Content::Json(body),
-            headers: Vec::new(),
-            after_checks: None,
-        }
+        Self { status, body: Content::Json(body), headers: Vec::new(), after_checks: None }
     }
 
     pub(super) fn text(status: u16, text: &str) -> Self {
-        Self {
-            body: Content::Text(text.to_owned()),
-            ..Self::status(status)
-        }
+        Self { body: Content::Text(text.to_owned()), ..Self::status(status) }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: String) -> Self {

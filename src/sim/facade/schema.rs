@@ -48,24 +48,12 @@ pub(super) struct Shape {
 }
 
 /// A name: something that is not blank, up to 255 characters.
-pub(super) const NAME: Is = Is::Text {
-    min: 1,
-    max: 255,
-    pattern: None,
-};
+pub(super) const NAME: Is = Is::Text { min: 1, max: 255, pattern: None };
 /// A host's name.
-pub(super) const HOST: Is = Is::Text {
-    min: 1,
-    max: 255,
-    pattern: Some("^[a-zA-Z0-9-._]*$"),
-};
+pub(super) const HOST: Is = Is::Text { min: 1, max: 255, pattern: Some("^[a-zA-Z0-9-._]*$") };
 
-const TRUE: [&str; 10] = [
-    "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes",
-];
-const FALSE: [&str; 10] = [
-    "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no",
-];
+const TRUE: [&str; 10] = ["True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes"];
+const FALSE: [&str; 10] = ["False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no"];
 
 /// Reads what [`Is::Bool`] allows; anything else is false.
 pub(super) fn truth(value: &Value) -> bool {
@@ -132,15 +120,7 @@ fn check_at(name: Option<&str>, value: &Value, is: Is) -> Result<(), Fault> {
 
 fn check_pairs(value: &Value) -> Result<(), Fault> {
     for (key, value) in value.as_object().into_iter().flatten() {
-        check_at(
-            Some(key),
-            value,
-            Is::Text {
-                min: 0,
-                max: 255,
-                pattern: None,
-            },
-        )?;
+        check_at(Some(key), value, Is::Text { min: 0, max: 255, pattern: None })?;
     }
     Ok(())
 }
@@ -228,11 +208,7 @@ fn bool_problem(value: &Value, auto: bool) -> Option<String> {
         _ => false,
     };
     let quoted = |words: &[&str]| {
-        words
-            .iter()
-            .map(|word| format!("'{word}'"))
-            .collect::<Vec<_>>()
-            .join(", ")
+        words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
     };
     let more = if auto { ", 'auto'" } else { "" };
     (!fits).then(|| {
@@ -250,10 +226,7 @@ fn whole_problem(value: &Value, min: i64, max: i64) -> Option<String> {
     let number = match value {
         Value::String(text)
             if text.is_empty()
-                || !text
-                    .trim_start_matches('-')
-                    .bytes()
-                    .all(|c| c.is_ascii_digit()) =>
+                || !text.trim_start_matches('-').bytes().all(|c| c.is_ascii_digit()) =>
         {
             return Some(format!("{shown} does not match '^[0-9]*$'"));
         }
@@ -269,28 +242,18 @@ fn whole_problem(value: &Value, min: i64, max: i64) -> Option<String> {
 
 fn shape_problem(value: &Value, shape: &Shape) -> Option<String> {
     let object = value.as_object()?;
-    if let Some(missing) = shape
-        .required
-        .iter()
-        .find(|field| !object.contains_key(**field))
-    {
+    if let Some(missing) = shape.required.iter().find(|field| !object.contains_key(**field)) {
         return Some(format!("'{missing}' is a required property"));
     }
     if shape.open {
         return None;
     }
     let known = |field: &&String| shape.fields.iter().any(|(name, _)| name == field);
-    let extra: Vec<String> = object
-        .keys()
-        .filter(|field| !known(field))
-        .map(|field| format!("'{field}'"))
-        .collect();
+    let extra: Vec<String> =
+        object.keys().filter(|field| !known(field)).map(|field| format!("'{field}'")).collect();
     let were = if extra.len() == 1 { "was" } else { "were" };
     (!extra.is_empty()).then(|| {
-        format!(
-            "Additional properties are not allowed ({} {were} unexpected)",
-            extra.join(", ")
-        )
+        format!("Additional properties are not allowed ({} {were} unexpected)", extra.join(", "))
     })
 }
 
@@ -300,11 +263,8 @@ fn pairs_problem(value: &Value) -> Option<String> {
     };
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_:. ".contains(c);
     let good = |key: &str| (1..=255).contains(&key.len()) && key.chars().all(fits);
-    let bad: Vec<String> = object
-        .keys()
-        .filter(|key| !good(key))
-        .map(|key| format!("'{key}'"))
-        .collect();
+    let bad: Vec<String> =
+        object.keys().filter(|key| !good(key)).map(|key| format!("'{key}'")).collect();
     let do_not = if bad.len() == 1 { "does" } else { "do" };
     (!bad.is_empty()).then(|| {
         format!(
@@ -322,15 +282,12 @@ pub(super) fn python(value: &Value) -> String {
         Value::Bool(false) => "False".to_owned(),
         Value::Number(number) => number.to_string(),
         Value::String(text) => format!("'{text}'"),
-        Value::Array(list) => format!(
-            "[{}]",
-            list.iter().map(python).collect::<Vec<_>>().join(", ")
-        ),
+        Value::Array(list) => {
+            format!("[{}]", list.iter().map(python).collect::<Vec<_>>().join(", "))
+        }
         Value::Object(pairs) => {
-            let pairs: Vec<String> = pairs
-                .iter()
-                .map(|(key, value)| format!("'{key}': {}", python(value)))
-                .collect();
+            let pairs: Vec<String> =
+                pairs.iter().map(|(key, value)| format!("'{key}': {}", python(value))).collect();
             format!("{{{}}}", pairs.join(", "))
         }
     }

@@ -23,9 +23,7 @@ impl State {
 
     /// `2026-11-23T11:13:44.000000`: databases keep whole seconds.
     pub(super) fn date_seconds(&self, at: Duration) -> String {
-        self.date(at)
-            .strftime("%Y-%m-%dT%H:%M:%S.000000")
-            .to_string()
+        self.date(at).strftime("%Y-%m-%dT%H:%M:%S.000000").to_string()
     }
 
     /// `2026-11-23T11:13:44.327709`
@@ -37,13 +35,7 @@ impl State {
 /// Reads a date with or without zone (then UTC).
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let zoned = text.parse::<Timestamp>().ok();
-    zoned.or_else(|| {
-        text.parse::<DateTime>()
-            .ok()?
-            .to_zoned(TimeZone::UTC)
-            .ok()
-            .map(|zoned| zoned.timestamp())
-    })
+    zoned.or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
 }
 
 /// Whole seconds, as databases compare them.

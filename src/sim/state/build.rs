@@ -243,10 +243,7 @@ impl State {
             return Err(Refused::NoComputeHost(host.to_string()));
         }
         if let Some(zone) = &new.request.zone
-            && !self
-                .computes
-                .hosts()
-                .any(|service| self.computes.zone(&service.host) == zone)
+            && !self.computes.hosts().any(|service| self.computes.zone(&service.host) == zone)
         {
             return Err(Refused::Invalid(
                 "The requested availability zone is not available".to_owned(),
@@ -263,10 +260,7 @@ impl State {
             )));
         }
         if let Some(key) = &new.request.key_name
-            && !self
-                .catalog
-                .key_pairs
-                .contains_key(&(by.user.clone(), key.clone()))
+            && !self.catalog.key_pairs.contains_key(&(by.user.clone(), key.clone()))
         {
             return Err(Refused::Invalid("Invalid key_name provided.".to_owned()));
         }
@@ -282,25 +276,15 @@ impl State {
         let Some(hint) = new.request.hints.get("group").and_then(Value::as_str) else {
             return Ok(None);
         };
-        let group = self
-            .groups
-            .get(hint)
-            .filter(|group| group.project == by.project || by.is_admin());
+        let group =
+            self.groups.get(hint).filter(|group| group.project == by.project || by.is_admin());
         let Some(group) = group else {
-            return Err(Refused::Invalid(format!(
-                "Instance group {hint} could not be found."
-            )));
+            return Err(Refused::Invalid(format!("Instance group {hint} could not be found.")));
         };
         let limit = self.quotas_of(&by.project).server_group_members;
-        let members = group
-            .members
-            .iter()
-            .filter(|id| self.servers.get(id).is_some())
-            .count();
+        let members = group.members.iter().filter(|id| self.servers.get(id).is_some()).count();
         if usize::try_from(limit).is_ok_and(|limit| members + count > limit) {
-            return Err(Refused::OverQuota(
-                "Quota exceeded, too many servers in group".to_owned(),
-            ));
+            return Err(Refused::OverQuota("Quota exceeded, too many servers in group".to_owned()));
         }
         Ok(Some(group.id.clone()))
     }
@@ -316,11 +300,8 @@ impl State {
         let request = Arc::new(new.request.clone());
         let several = count > 1;
         let ids = (0..count).map(|index| {
-            let name = if several {
-                format!("{}-{}", new.name, index + 1)
-            } else {
-                new.name.clone()
-            };
+            let name =
+                if several { format!("{}-{}", new.name, index + 1) } else { new.name.clone() };
             let place = (reservation.clone(), index);
             let server = self.new_server(by, new, &request, flavor, name, place);
             let id = server.id.clone();
@@ -345,10 +326,7 @@ impl State {
         let id = ServerId::new(ids::uuid());
         Server {
             number: self.servers.next_number(),
-            hostname: new
-                .hostname
-                .clone()
-                .unwrap_or_else(|| host_name(&name, &id)),
+            hostname: new.hostname.clone().unwrap_or_else(|| host_name(&name, &id)),
             id,
             name,
             description: new.description.clone(),
@@ -384,11 +362,8 @@ impl State {
     /// Schedules a request: every instance of it gets a compute, or none does.
     pub(super) fn schedule(&mut self, ids: &[ServerId]) {
         // An instance that was deleted meanwhile needs no compute.
-        let ids: Vec<ServerId> = ids
-            .iter()
-            .filter(|id| self.servers.get(id).is_some())
-            .cloned()
-            .collect();
+        let ids: Vec<ServerId> =
+            ids.iter().filter(|id| self.servers.get(id).is_some()).cloned().collect();
         for id in &ids {
             if let Err(refused) = self.place(id) {
                 self.refuse_request(&ids, &refused);
@@ -423,11 +398,7 @@ impl State {
             return Err(Refused::not_enough_hosts());
         };
         self.placement.claim(
-            Payer {
-                consumer: id.as_str(),
-                project: &project,
-                user: &user,
-            },
+            Payer { consumer: id.as_str(), project: &project, user: &user },
             &host,
             needs,
         )?;
@@ -458,23 +429,9 @@ impl State {
         };
         server.chosen = None;
         server.host = None;
-        server.fault = Some(Fault {
-            code: 500,
-            message: why.to_owned(),
-            created: now,
-        });
-        server.actions.begin(
-            "create",
-            "conductor_schedule_and_build_instances",
-            "conductor",
-            now,
-        );
-        server.actions.end(
-            "create",
-            "conductor_schedule_and_build_instances",
-            Some(why),
-            now,
-        );
+        server.fault = Some(Fault { code: 500, message: why.to_owned(), created: now });
+        server.actions.begin("create", "conductor_schedule_and_build_instances", "conductor", now);
+        server.actions.end("create", "conductor_schedule_and_build_instances", Some(why), now);
         self.build_step(id, BuildEvent::GivenUp);
     }
 
@@ -529,13 +486,8 @@ impl State {
         };
         server.host = server.chosen.take();
         server.attempts += 1;
-        let host = server
-            .host
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string);
-        server
-            .actions
-            .begin("create", "compute__do_build_and_run_instance", &host, now);
+        let host = server.host.as_ref().map_or_else(String::new, ToString::to_string);
+        server.actions.begin("create", "compute__do_build_and_run_instance", &host, now);
     }
 
     fn finish_build(&mut self, id: &ServerId) {
@@ -546,15 +498,10 @@ impl State {
         server.vm_state = VmState::Active;
         server.launched = Some(now);
         server.alternates.clear();
-        server
-            .actions
-            .end("create", "compute__do_build_and_run_instance", None, now);
+        server.actions.end("create", "compute__do_build_and_run_instance", None, now);
         if let Some(host) = server.host.clone() {
             for port in self.catalog.ports_of_mut(id) {
-                port.bindings = vec![Binding {
-                    host: host.clone(),
-                    active: true,
-                }];
+                port.bindings = vec![Binding { host: host.clone(), active: true }];
             }
         }
     }
@@ -569,17 +516,11 @@ impl State {
         server.failing_builds -= 1;
         let failed = server.host.take();
         // Nova leaves this event without a result; the next one on another host tells the rest.
-        server
-            .actions
-            .end("create", "compute__do_build_and_run_instance", None, now);
+        server.actions.end("create", "compute__do_build_and_run_instance", None, now);
         let exhausted = server.attempts >= MAX_ATTEMPTS;
         let alternates = std::mem::take(&mut server.alternates);
         let (needs, project, user) = (server.needs(), server.project.clone(), server.user.clone());
-        let payer = Payer {
-            consumer: id.as_str(),
-            project: &project,
-            user: &user,
-        };
+        let payer = Payer { consumer: id.as_str(), project: &project, user: &user };
         let mut left = alternates.into_iter();
         let found = left
             .by_ref()

@@ -39,11 +39,7 @@ impl Flavor {
     /// What an instance of it uses.
     pub fn needs(&self) -> Resources {
         let disk_gb = self.disk + self.ephemeral + self.swap.div_ceil(1024);
-        Resources {
-            vcpus: self.vcpus,
-            memory_mb: self.ram,
-            disk_gb,
-        }
+        Resources { vcpus: self.vcpus, memory_mb: self.ram, disk_gb }
     }
 }
 
@@ -185,19 +181,11 @@ impl Catalog {
         ] {
             let size = mib.map(|mib: u64| mib << 20);
             let (id, name) = (ids::uuid(), name.to_owned());
-            catalog.images.push(Image {
-                id,
-                name,
-                status,
-                min_ram,
-                min_disk,
-                size,
-            });
+            catalog.images.push(Image { id, name, status, min_ram, min_disk, size });
         }
-        for (name, shared, external, prefix) in [
-            ("shared", true, false, [10, 20]),
-            ("public", false, true, [10, 30]),
-        ] {
+        for (name, shared, external, prefix) in
+            [("shared", true, false, [10, 20]), ("public", false, true, [10, 30])]
+        {
             catalog.networks.push(Network {
                 id: ids::uuid(),
                 name: name.to_owned(),
@@ -271,9 +259,7 @@ impl Catalog {
 
     /// The ports of an instance.
     pub fn ports_of<'a>(&'a self, server: &'a ServerId) -> impl Iterator<Item = &'a Port> {
-        self.ports
-            .values()
-            .filter(move |port| port.device.as_ref() == Some(server))
+        self.ports.values().filter(move |port| port.device.as_ref() == Some(server))
     }
 
     /// The ports of an instance, to change them.
@@ -281,23 +267,16 @@ impl Catalog {
         &'a mut self,
         server: &'a ServerId,
     ) -> impl Iterator<Item = &'a mut Port> {
-        self.ports
-            .values_mut()
-            .filter(move |port| port.device.as_ref() == Some(server))
+        self.ports.values_mut().filter(move |port| port.device.as_ref() == Some(server))
     }
 
     /// Gives back an instance's ports: deletes those made for it, unbinds the others.
     pub fn release_ports(&mut self, server: &ServerId) {
-        self.ports
-            .retain(|_, port| port.device.as_ref() != Some(server) || !port.made_for_server);
+        self.ports.retain(|_, port| port.device.as_ref() != Some(server) || !port.made_for_server);
         for port in self.ports_of_mut(server) {
             port.bindings.clear();
         }
-        for port in self
-            .ports
-            .values_mut()
-            .filter(|port| port.device.as_ref() == Some(server))
-        {
+        for port in self.ports.values_mut().filter(|port| port.device.as_ref() == Some(server)) {
             port.device = None;
         }
     }

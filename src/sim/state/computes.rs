@@ -90,9 +90,7 @@ impl Computes {
 
     /// The computes in the order of their numbers.
     pub fn hosts(&self) -> impl Iterator<Item = &Service> {
-        self.services
-            .iter()
-            .filter(|service| service.binary == "nova-compute")
+        self.services.iter().filter(|service| service.binary == "nova-compute")
     }
 
     /// The `nova-compute` of a host.
@@ -129,21 +127,12 @@ impl Computes {
     /// Makes an aggregate and returns its number.
     pub fn add_aggregate(&mut self, name: String, zone: Option<String>, now: Duration) -> u64 {
         self.last_aggregate += 1;
-        let metadata = zone
-            .map(|zone| ("availability_zone".to_owned(), zone))
-            .into_iter()
-            .collect();
+        let metadata =
+            zone.map(|zone| ("availability_zone".to_owned(), zone)).into_iter().collect();
         let id = self.last_aggregate;
         let uuid = ids::uuid();
-        let aggregate = Aggregate {
-            id,
-            uuid,
-            name,
-            hosts: Vec::new(),
-            metadata,
-            created: now,
-            updated: None,
-        };
+        let aggregate =
+            Aggregate { id, uuid, name, hosts: Vec::new(), metadata, created: now, updated: None };
         self.aggregates.insert(id, aggregate);
         id
     }

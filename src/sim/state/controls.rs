@@ -105,14 +105,7 @@ impl State {
     pub fn set_forced_down(&mut self, name: &ComputeName, forced: bool) {
         if let Some(service) = self.computes.host_mut(name) {
             service.forced_down = forced;
-            self.note_compute(
-                name,
-                if forced {
-                    "forced down"
-                } else {
-                    "no longer forced down"
-                },
-            );
+            self.note_compute(name, if forced { "forced down" } else { "no longer forced down" });
         }
     }
 
@@ -142,11 +135,7 @@ impl State {
                 server.vm_state = VmState::Error;
                 server.build = BuildPhase::Failed;
                 let message = "The compute was restarted while it built the instance.".to_owned();
-                server.fault = Some(Fault {
-                    code: 500,
-                    message,
-                    created: now,
-                });
+                server.fault = Some(Fault { code: 500, message, created: now });
             }
             self.note_server(&id);
         }
@@ -167,21 +156,15 @@ impl State {
             Event::Schedule(_) => self.control.held_boots.contains(&BuildPhase::Scheduling),
             Event::Build(id, _) => self.servers.get(id).is_some_and(|server| {
                 self.control.held_boots.contains(&server.build)
-                    || server
-                        .host
-                        .as_ref()
-                        .or(server.chosen.as_ref())
-                        .is_some_and(dead)
+                    || server.host.as_ref().or(server.chosen.as_ref()).is_some_and(dead)
             }),
             Event::Move(number, _) => self.migration(*number).is_some_and(|migration| {
                 self.control.held_moves.contains(&migration.phase)
                     || (migration.phase >= MigrationPhase::Checked && dead(&migration.source))
             }),
-            Event::TaskDone(id, _) | Event::Deleted(id) => self
-                .servers
-                .get(id)
-                .and_then(|server| server.host.as_ref())
-                .is_some_and(dead),
+            Event::TaskDone(id, _) | Event::Deleted(id) => {
+                self.servers.get(id).and_then(|server| server.host.as_ref()).is_some_and(dead)
+            }
         }
     }
 

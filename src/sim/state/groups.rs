@@ -22,14 +22,9 @@ spelled! {
 impl Policy {
     /// The policy of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [
-            Self::Affinity,
-            Self::AntiAffinity,
-            Self::SoftAffinity,
-            Self::SoftAntiAffinity,
-        ]
-        .into_iter()
-        .find(|policy| policy.as_str() == name)
+        [Self::Affinity, Self::AntiAffinity, Self::SoftAffinity, Self::SoftAntiAffinity]
+            .into_iter()
+            .find(|policy| policy.as_str() == name)
     }
 }
 
@@ -70,25 +65,13 @@ impl State {
         policy: Policy,
         max_server_per_host: Option<u64>,
     ) -> Result<Group, Refused> {
-        let owned = self
-            .groups
-            .values()
-            .filter(|group| group.project == by.project)
-            .count();
+        let owned = self.groups.values().filter(|group| group.project == by.project).count();
         let limit = self.quotas_of(&by.project).server_groups;
         if usize::try_from(limit).is_ok_and(|limit| owned >= limit) {
-            return Err(Refused::OverQuota(
-                "Quota exceeded, too many server groups.".to_owned(),
-            ));
+            return Err(Refused::OverQuota("Quota exceeded, too many server groups.".to_owned()));
         }
         let group = Group {
-            number: self
-                .groups
-                .values()
-                .map(|group| group.number)
-                .max()
-                .unwrap_or(0)
-                + 1,
+            number: self.groups.values().map(|group| group.number).max().unwrap_or(0) + 1,
             id: ids::uuid(),
             name: name.to_owned(),
             policy,

@@ -85,73 +85,50 @@ pub struct Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity")
-            .field("projects", &self.projects)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("projects", &self.projects).finish_non_exhaustive()
     }
 }
 
 impl Identity {
     /// Projects `admin`, `demo` and `alt` with a user for each role that scenarios play.
     pub fn stocked() -> Self {
-        let mut identity = Self {
-            role_ids: ROLES.iter().map(|_| ids::plain_uuid()).collect(),
-            ..Self::default()
-        };
+        let mut identity =
+            Self { role_ids: ROLES.iter().map(|_| ids::plain_uuid()).collect(), ..Self::default() };
         let [admin, demo, alt] = ["admin", "demo", "alt"].map(|name| identity.add_project(name));
         for (name, roles) in [
-            (
-                "admin",
-                vec![(&admin, "admin"), (&demo, "admin"), (&alt, "admin")],
-            ),
+            ("admin", vec![(&admin, "admin"), (&demo, "admin"), (&alt, "admin")]),
             ("manager", vec![(&demo, "manager")]),
             ("member", vec![(&demo, "member")]),
             ("reader", vec![(&demo, "reader")]),
             ("stranger", vec![(&alt, "member")]),
         ] {
-            let roles = roles
-                .into_iter()
-                .map(|(project, role)| (project.clone(), role))
-                .collect();
+            let roles = roles.into_iter().map(|(project, role)| (project.clone(), role)).collect();
             let (id, password) = (ids::plain_uuid(), ids::plain_uuid());
-            identity.users.push(User {
-                id,
-                name: name.to_owned(),
-                password,
-                roles,
-            });
+            identity.users.push(User { id, name: name.to_owned(), password, roles });
         }
         identity
     }
 
     fn add_project(&mut self, name: &str) -> String {
         let id = ids::plain_uuid();
-        self.projects.push(Project {
-            id: id.clone(),
-            name: name.to_owned(),
-        });
+        self.projects.push(Project { id: id.clone(), name: name.to_owned() });
         id
     }
 
     /// The project with this id or name.
     pub fn project(&self, id_or_name: &str) -> Option<&Project> {
-        self.projects
-            .iter()
-            .find(|project| project.id == id_or_name || project.name == id_or_name)
+        self.projects.iter().find(|project| project.id == id_or_name || project.name == id_or_name)
     }
 
     /// The user with this id or name.
     pub fn user(&self, id_or_name: &str) -> Option<&User> {
-        self.users
-            .iter()
-            .find(|user| user.id == id_or_name || user.name == id_or_name)
+        self.users.iter().find(|user| user.id == id_or_name || user.name == id_or_name)
     }
 
     /// The roles that a user has in a project, implied ones included; empty if none.
     pub fn roles(&self, user: &str, project: &str) -> &'static [&'static str] {
-        let held = self
-            .user(user)
-            .and_then(|user| user.roles.iter().find(|(there, _)| there == project));
+        let held =
+            self.user(user).and_then(|user| user.roles.iter().find(|(there, _)| there == project));
         let place = held.and_then(|(_, role)| ROLES.iter().position(|known| known == role));
         place.map_or(&[], |place| &ROLES[place..])
     }

@@ -26,11 +26,8 @@ impl State {
     ) -> Result<(), Refused> {
         self.check_migrating(id, "abort live migration")?;
         let migration = self.migration_of(id, number)?;
-        let (number, status, source) = (
-            migration.number,
-            migration.status,
-            migration.source.to_string(),
-        );
+        let (number, status, source) =
+            (migration.number, migration.status, migration.source.to_string());
         let allowed = match status {
             MigrationStatus::Running => true,
             MigrationStatus::Queued | MigrationStatus::Preparing => early,
@@ -42,16 +39,9 @@ impl State {
         }
         self.with_actions(id, |actions, now| {
             actions.open("live_migration_cancel", by, now);
-            actions.once(
-                "live_migration_cancel",
-                "compute_live_migration_abort",
-                &source,
-                now,
-            );
+            actions.once("live_migration_cancel", "compute_live_migration_abort", &source, now);
         });
-        let ticket = self
-            .migration(number)
-            .and_then(|migration| migration.ticket);
+        let ticket = self.migration(number).and_then(|migration| migration.ticket);
         self.move_step(number, E::AbortAsked).map_err(|_| refusal)?;
         // Cancelling while it prepares waits for the preparation that is under way.
         if let Some(migration) = self
@@ -78,11 +68,8 @@ impl State {
         self.check_vm_state(id, "force_complete", &[VmState::Active])?;
         self.check_migrating(id, "force_complete")?;
         let migration = self.migration_of(id, number)?;
-        let (number, phase, source) = (
-            migration.number,
-            migration.phase,
-            migration.source.to_string(),
-        );
+        let (number, phase, source) =
+            (migration.number, migration.phase, migration.source.to_string());
         if migration.status != MigrationStatus::Running {
             return Err(wrong_status(migration, "force complete"));
         }
@@ -102,23 +89,14 @@ impl State {
     }
 
     fn migration_of(&self, id: &ServerId, number: &str) -> Result<&Migration, Refused> {
-        let known = number
-            .parse()
-            .ok()
-            .and_then(|n| self.migration(MigrationNumber(n)));
+        let known = number.parse().ok().and_then(|n| self.migration(MigrationNumber(n)));
         known
             .filter(|migration| migration.server == *id && migration.is_recorded())
-            .ok_or_else(|| Refused::NoMigration {
-                number: number.to_owned(),
-                id: id.to_string(),
-            })
+            .ok_or_else(|| Refused::NoMigration { number: number.to_owned(), id: id.to_string() })
     }
 
     fn check_migrating(&self, id: &ServerId, action: &'static str) -> Result<(), Refused> {
-        let server = self
-            .servers
-            .get(id)
-            .ok_or_else(|| Refused::NoInstance(id.to_string()))?;
+        let server = self.servers.get(id).ok_or_else(|| Refused::NoInstance(id.to_string()))?;
         match server.task_state {
             Some(TaskState::Migrating) => Ok(()),
             Some(task) => Err(Refused::WrongState {
@@ -127,10 +105,7 @@ impl State {
                 attribute: "task_state",
                 state: task.as_str(),
             }),
-            None => Err(Refused::InvalidState {
-                id: id.to_string(),
-                action,
-            }),
+            None => Err(Refused::InvalidState { id: id.to_string(), action }),
         }
     }
 
@@ -149,11 +124,7 @@ impl State {
             let dropped = self.move_step(number, E::ServerDeleted);
             debug_assert!(dropped.is_ok(), "{dropped:?}");
         }
-        for migration in self
-            .migrations
-            .iter_mut()
-            .filter(|migration| migration.server == *id)
-        {
+        for migration in self.migrations.iter_mut().filter(|migration| migration.server == *id) {
             migration.hidden = true;
         }
     }
@@ -165,8 +136,7 @@ impl State {
             .values()
             .copied()
             .filter(|number| {
-                self.migration(*number)
-                    .is_some_and(|migration| migration.source == *source)
+                self.migration(*number).is_some_and(|migration| migration.source == *source)
             })
             .collect();
         for number in begun {

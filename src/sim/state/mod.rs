@@ -93,9 +93,8 @@ impl State {
     /// A new cloud: computes, flavors, images, networks, users; no instances.
     pub fn new(settings: Settings) -> Self {
         let identity = Identity::stocked();
-        let admin = identity
-            .project("admin")
-            .map_or_else(String::new, |project| project.id.clone());
+        let admin =
+            identity.project("admin").map_or_else(String::new, |project| project.id.clone());
         let (mut computes, mut placement) = (Computes::default(), Placement::default());
         let control_host = ComputeName::new("control");
         for binary in ["nova-conductor", "nova-scheduler"] {
@@ -173,9 +172,7 @@ impl State {
     }
 
     fn awaits(&self, id: &ServerId, ticket: Ticket) -> bool {
-        self.servers
-            .get(id)
-            .is_some_and(|server| server.ticket == Some(ticket))
+        self.servers.get(id).is_some_and(|server| server.ticket == Some(ticket))
     }
 
     fn plan(&mut self, wait: Duration, event: Event) -> Ticket {
@@ -199,25 +196,12 @@ impl State {
         let Some(migration) = self.migration(number) else {
             return;
         };
-        let destination = migration
-            .destination
-            .as_ref()
-            .map_or("-", ComputeName::as_str);
-        let state = format!(
-            "{} {}>{destination}",
-            migration.status.as_str(),
-            migration.source
-        );
-        self.notes.push(Note {
-            subject: format!("migration {number}"),
-            state,
-        });
+        let destination = migration.destination.as_ref().map_or("-", ComputeName::as_str);
+        let state = format!("{} {}>{destination}", migration.status.as_str(), migration.source);
+        self.notes.push(Note { subject: format!("migration {number}"), state });
     }
 
     fn note_compute(&mut self, name: &ComputeName, state: &str) {
-        self.notes.push(Note {
-            subject: format!("compute {name}"),
-            state: state.to_owned(),
-        });
+        self.notes.push(Note { subject: format!("compute {name}"), state: state.to_owned() });
     }
 }

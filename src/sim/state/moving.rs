@@ -46,11 +46,7 @@ impl State {
         {
             return Err(Refused::NoComputeHost(host.to_string()));
         }
-        let (now, pace, fails) = (
-            self.now,
-            self.spread(),
-            self.control.next_migration_failure(),
-        );
+        let (now, pace, fails) = (self.now, self.spread(), self.control.next_migration_failure());
         let number = MigrationNumber(self.migrations.len() as u64 + 1);
         let Some(server) = self.servers.get_mut(id) else {
             return Err(Refused::NoInstance(id.to_string()));
@@ -61,9 +57,7 @@ impl State {
         server.task_state = Some(TaskState::Migrating);
         server.updated = now;
         server.actions.open(ACTION, by, now);
-        server
-            .actions
-            .begin(ACTION, conductor_event(request.waits), CONDUCTOR, now);
+        server.actions.begin(ACTION, conductor_event(request.waits), CONDUCTOR, now);
         let migration = Migration {
             number,
             uuid: MigrationUuid::new(ids::uuid()),
@@ -95,20 +89,16 @@ impl State {
 
     /// The migration of an instance that is not over.
     pub fn migration_in_flight(&self, id: &ServerId) -> Option<&Migration> {
-        self.moving
-            .get(id)
-            .and_then(|number| self.migration(*number))
+        self.moving.get(id).and_then(|number| self.migration(*number))
     }
 
     /// The migration with this number, recorded or not.
     pub fn migration(&self, number: MigrationNumber) -> Option<&Migration> {
-        self.migrations
-            .get(usize::try_from(number.0).ok()?.checked_sub(1)?)
+        self.migrations.get(usize::try_from(number.0).ok()?.checked_sub(1)?)
     }
 
     pub(super) fn migration_mut(&mut self, number: MigrationNumber) -> Option<&mut Migration> {
-        self.migrations
-            .get_mut(usize::try_from(number.0).ok()?.checked_sub(1)?)
+        self.migrations.get_mut(usize::try_from(number.0).ok()?.checked_sub(1)?)
     }
 
     /// Lets a live migration take a step, does what that means, and plans the next.
@@ -154,10 +144,7 @@ impl State {
         let Some(migration) = self.migration(number) else {
             return event;
         };
-        let lost = migration
-            .chosen
-            .as_ref()
-            .is_some_and(|host| !self.computes.is_alive(host));
+        let lost = migration.chosen.as_ref().is_some_and(|host| !self.computes.is_alive(host));
         match (event, migration.fails) {
             (E::Scheduled, _) => self.find_destination(number),
             (E::ChecksPassed, _) => self.check_hosts(number),
@@ -178,8 +165,7 @@ impl State {
         };
         match phase {
             Phase::SourceHeld if event == E::SourceHeld => {
-                self.placement
-                    .hand_over(id.as_str(), migration.uuid.as_str());
+                self.placement.hand_over(id.as_str(), migration.uuid.as_str());
             }
             Phase::SourceHeld => self.placement.free(id.as_str()),
             Phase::Checked => self.pass_checks(number, &migration),
@@ -188,9 +174,7 @@ impl State {
             }),
             Phase::Preparing => {
                 let host = destination_of(&migration);
-                self.with_actions(id, |actions, now| {
-                    actions.begin(ACTION, PREPARE, &host, now)
-                });
+                self.with_actions(id, |actions, now| actions.begin(ACTION, PREPARE, &host, now));
             }
             Phase::Running => {
                 self.with_actions(id, |actions, now| actions.end(ACTION, PREPARE, None, now));
@@ -204,9 +188,7 @@ impl State {
                 let why =
                     Refused::Migration("the preparation on the destination failed".to_owned())
                         .to_string();
-                self.with_actions(id, |actions, now| {
-                    actions.end(ACTION, PREPARE, Some(&why), now)
-                });
+                self.with_actions(id, |actions, now| actions.end(ACTION, PREPARE, Some(&why), now));
             }
             Phase::Restored(_) => {
                 if event == E::Prepared {
@@ -267,22 +249,12 @@ impl State {
             None => {
                 let mut ignore = migration.attempted.clone();
                 ignore.push(migration.source.clone());
-                let found = self.find_hosts(Ask {
-                    only: named,
-                    ignore: &ignore,
-                    ..Ask::of(server)
-                })?;
-                found
-                    .into_iter()
-                    .next()
-                    .ok_or_else(Refused::not_enough_hosts)?
+                let found =
+                    self.find_hosts(Ask { only: named, ignore: &ignore, ..Ask::of(server) })?;
+                found.into_iter().next().ok_or_else(Refused::not_enough_hosts)?
             }
         };
-        let payer = Payer {
-            consumer: id.as_str(),
-            project: &project,
-            user: &user,
-        };
+        let payer = Payer { consumer: id.as_str(), project: &project, user: &user };
         self.placement.claim(payer, &host, needs).map_err(|_| {
             Refused::NoValidHost(format!(
                 "Unable to move instance {id} to host {host}. There is not enough capacity on the host for the instance."
@@ -300,18 +272,12 @@ impl State {
     ) -> Result<ComputeName, Refused> {
         let id = migration.server.to_string();
         if *host == migration.source {
-            return Err(Refused::ToSelf {
-                id,
-                host: host.to_string(),
-            });
+            return Err(Refused::ToSelf { id, host: host.to_string() });
         }
         if !self.computes.is_up(host) {
             return Err(Refused::ServiceDown(host.to_string()));
         }
-        let free = self
-            .placement
-            .provider(host)
-            .map_or(0, |provider| provider.free().memory_mb);
+        let free = self.placement.provider(host).map_or(0, |provider| provider.free().memory_mb);
         if free < memory_mb {
             return Err(Refused::PreCheck(format!(
                 "Unable to migrate {id} to {host}: Lack of memory(host:{free} <= instance:{memory_mb})"
@@ -331,11 +297,7 @@ impl State {
                 (CHECK_DESTINATION, "the check on the destination failed")
             }
             Some(FailStep::CheckSource) => (CHECK_SOURCE, "the check on the source failed"),
-            _ if !migration
-                .chosen
-                .as_ref()
-                .is_some_and(|host| self.computes.is_alive(host)) =>
-            {
+            _ if !migration.chosen.as_ref().is_some_and(|host| self.computes.is_alive(host)) => {
                 (CHECK_DESTINATION, "the destination did not answer")
             }
             _ => return E::ChecksPassed,
@@ -392,11 +354,7 @@ impl State {
     fn botch(&mut self, migration: &Migration) {
         let message =
             Refused::Migration("the last step on the destination failed".to_owned()).to_string();
-        let fault = Fault {
-            code: 500,
-            message: message.clone(),
-            created: self.now,
-        };
+        let fault = Fault { code: 500, message: message.clone(), created: self.now };
         self.arrive(migration, VmState::Error, Some(fault));
         let host = destination_of(migration);
         self.with_actions(&migration.server, |actions, now| {
@@ -425,8 +383,7 @@ impl State {
     fn go_back(&mut self, migration: &Migration, vm_state: VmState) {
         let (now, id) = (self.now, &migration.server);
         self.placement.free(id.as_str());
-        self.placement
-            .hand_over(migration.uuid.as_str(), id.as_str());
+        self.placement.hand_over(migration.uuid.as_str(), id.as_str());
         self.bind_only(id, &migration.source);
         let Some(server) = self.servers.get_mut(id) else {
             return;
@@ -465,11 +422,8 @@ impl State {
     }
 
     fn refuse_move(&mut self, migration: &Migration) {
-        let refusal = migration
-            .refusal
-            .clone()
-            .unwrap_or_else(Refused::not_enough_hosts)
-            .to_string();
+        let refusal =
+            migration.refusal.clone().unwrap_or_else(Refused::not_enough_hosts).to_string();
         let event = conductor_event(migration.request.waits);
         self.with_actions(&migration.server, |actions, now| {
             actions.end(ACTION, event, Some(&refusal), now)
@@ -544,16 +498,9 @@ impl State {
 
 /// How the conductor's part is called; before 2.34 it was called by the request itself.
 const fn conductor_event(waits: bool) -> &'static str {
-    if waits {
-        "conductor_migrate_server"
-    } else {
-        "conductor_live_migrate_instance"
-    }
+    if waits { "conductor_migrate_server" } else { "conductor_live_migrate_instance" }
 }
 
 fn destination_of(migration: &Migration) -> String {
-    migration
-        .chosen
-        .as_ref()
-        .map_or_else(String::new, ToString::to_string)
+    migration.chosen.as_ref().map_or_else(String::new, ToString::to_string)
 }

@@ -18,10 +18,8 @@ impl State {
                 new.request.nics = Nics::These(vec![Ok(network)]);
             }
             Nics::Unsaid => {
-                let mut usable = self
-                    .catalog
-                    .networks_of(&by.project)
-                    .filter(|network| !network.external);
+                let mut usable =
+                    self.catalog.networks_of(&by.project).filter(|network| !network.external);
                 let first = usable.next().map(|network| network.id.clone());
                 if usable.next().is_some() {
                     return Err(Refused::Conflict(
@@ -47,14 +45,10 @@ impl State {
     fn check_nic(&self, by: &Caller, nic: Result<&str, &str>, count: usize) -> Result<(), Refused> {
         match nic {
             Ok(network) => {
-                let Some(network) = self
-                    .catalog
-                    .networks_of(&by.project)
-                    .find(|known| known.id == network)
+                let Some(network) =
+                    self.catalog.networks_of(&by.project).find(|known| known.id == network)
                 else {
-                    return Err(Refused::Invalid(format!(
-                        "Network {network} could not be found."
-                    )));
+                    return Err(Refused::Invalid(format!("Network {network} could not be found.")));
                 };
                 if network.external && !network.shared && !by.is_admin() {
                     let id = &network.id;
@@ -73,9 +67,7 @@ impl State {
                 let Some(known) =
                     known.filter(|known| known.project == by.project || by.is_admin())
                 else {
-                    return Err(Refused::Invalid(format!(
-                        "Port id {port} could not be found."
-                    )));
+                    return Err(Refused::Invalid(format!("Port id {port} could not be found.")));
                 };
                 if known.device.is_some() {
                     return Err(Refused::Conflict(format!("Port {port} is still in use.")));
@@ -153,20 +145,14 @@ impl State {
     /// Adds the inactive binding on the destination.
     pub(super) fn bind_destination(&mut self, id: &ServerId, host: &ComputeName) {
         for port in self.catalog.ports_of_mut(id) {
-            port.bindings.push(Binding {
-                host: host.clone(),
-                active: false,
-            });
+            port.bindings.push(Binding { host: host.clone(), active: false });
         }
     }
 
     /// Leaves each port bound to `host` only.
     pub(super) fn bind_only(&mut self, id: &ServerId, host: &ComputeName) {
         for port in self.catalog.ports_of_mut(id) {
-            port.bindings = vec![Binding {
-                host: host.clone(),
-                active: true,
-            }];
+            port.bindings = vec![Binding { host: host.clone(), active: true }];
         }
     }
 }

@@ -21,11 +21,7 @@ pub struct Resources {
 impl Resources {
     /// The classes with their amounts, in placement's spelling.
     pub fn by_class(self) -> [(&'static str, u64); 3] {
-        [
-            ("VCPU", self.vcpus),
-            ("MEMORY_MB", self.memory_mb),
-            ("DISK_GB", self.disk_gb),
-        ]
+        [("VCPU", self.vcpus), ("MEMORY_MB", self.memory_mb), ("DISK_GB", self.disk_gb)]
     }
 
     fn plus(self, other: Self) -> Self {
@@ -106,18 +102,8 @@ impl Provider {
                 reserved: 0,
                 ratio: CPU_RATIO as f64,
             },
-            Inventory {
-                class: "MEMORY_MB",
-                total: self.size.memory_mb,
-                reserved,
-                ratio: 1.0,
-            },
-            Inventory {
-                class: "DISK_GB",
-                total: self.size.disk_gb,
-                reserved: 0,
-                ratio: 1.0,
-            },
+            Inventory { class: "MEMORY_MB", total: self.size.memory_mb, reserved, ratio: 1.0 },
+            Inventory { class: "DISK_GB", total: self.size.disk_gb, reserved: 0, ratio: 1.0 },
         ]
     }
 }
@@ -157,13 +143,8 @@ impl Placement {
     /// Adds the provider of a compute.
     pub fn add(&mut self, name: ComputeName, size: ComputeSize) {
         let uuid = ids::uuid();
-        let provider = Provider {
-            uuid,
-            name: name.clone(),
-            generation: 1,
-            size,
-            used: Resources::default(),
-        };
+        let provider =
+            Provider { uuid, name: name.clone(), generation: 1, size, used: Resources::default() };
         self.providers.insert(name, provider);
     }
 
@@ -179,9 +160,7 @@ impl Placement {
 
     /// The provider with this id.
     pub fn provider_by_uuid(&self, uuid: &str) -> Option<&Provider> {
-        self.providers
-            .values()
-            .find(|provider| provider.uuid == uuid)
+        self.providers.values().find(|provider| provider.uuid == uuid)
     }
 
     /// What a consumer is charged for; `None` if nothing.
@@ -196,9 +175,7 @@ impl Placement {
 
     /// Whether `needs` fit on a compute now.
     pub fn fits(&self, host: &ComputeName, needs: Resources) -> bool {
-        self.providers
-            .get(host)
-            .is_some_and(|provider| needs.fits_in(provider.free()))
+        self.providers.get(host).is_some_and(|provider| needs.fits_in(provider.free()))
     }
 
     /// Charges `payer` for `needs` on `host`, all or nothing.
@@ -224,10 +201,8 @@ impl Placement {
             provider.used = provider.used.plus(needs);
             provider.generation += 1;
         }
-        let consumer = self
-            .consumers
-            .entry(payer.consumer.to_owned())
-            .or_insert_with(|| Consumer {
+        let consumer =
+            self.consumers.entry(payer.consumer.to_owned()).or_insert_with(|| Consumer {
                 charges: BTreeMap::new(),
                 project: payer.project.to_owned(),
                 user: payer.user.to_owned(),

@@ -47,13 +47,9 @@ impl Task {
         use VmState as V;
         const ANY: &[VmState] = &[V::Active, V::Stopped, V::Paused, V::Suspended, V::Error];
         let (action, from, task, to, event): (_, &'static [VmState], _, _, _) = match self {
-            Self::Pause => (
-                "pause",
-                &[V::Active],
-                TaskState::Pausing,
-                V::Paused,
-                "compute_pause_instance",
-            ),
+            Self::Pause => {
+                ("pause", &[V::Active], TaskState::Pausing, V::Paused, "compute_pause_instance")
+            }
             Self::Unpause => (
                 "unpause",
                 &[V::Paused],
@@ -82,13 +78,9 @@ impl Task {
                 V::Stopped,
                 "compute_stop_instance",
             ),
-            Self::Start => (
-                "start",
-                &[V::Stopped],
-                TaskState::PoweringOn,
-                V::Active,
-                "compute_start_instance",
-            ),
+            Self::Start => {
+                ("start", &[V::Stopped], TaskState::PoweringOn, V::Active, "compute_start_instance")
+            }
             Self::Reboot => (
                 "reboot",
                 &[V::Active],
@@ -96,21 +88,11 @@ impl Task {
                 V::Active,
                 "compute_reboot_instance",
             ),
-            Self::HardReboot => (
-                "reboot",
-                ANY,
-                TaskState::RebootHard,
-                V::Active,
-                "compute_reboot_instance",
-            ),
+            Self::HardReboot => {
+                ("reboot", ANY, TaskState::RebootHard, V::Active, "compute_reboot_instance")
+            }
         };
-        Row {
-            action,
-            from,
-            task,
-            to,
-            event,
-        }
+        Row { action, from, task, to, event }
     }
 }
 
@@ -125,10 +107,7 @@ impl State {
         self.check_unlocked(by, id)?;
         self.check_state(id, row.action, row.from)?;
         let now = self.now;
-        let ticket = self.plan(
-            self.settings.durations.power,
-            Event::TaskDone(id.clone(), task),
-        );
+        let ticket = self.plan(self.settings.durations.power, Event::TaskDone(id.clone(), task));
         let Some(server) = self.servers.get_mut(id) else {
             return Err(Refused::NoInstance(id.to_string()));
         };
@@ -202,9 +181,7 @@ impl State {
         let Some(server) = self.servers.get_mut(id) else {
             return;
         };
-        server
-            .actions
-            .end("delete", "compute_terminate_instance", None, now);
+        server.actions.end("delete", "compute_terminate_instance", None, now);
         server.vm_state = VmState::Deleted;
         server.task_state = None;
         server.terminated = Some(now);
@@ -237,9 +214,7 @@ impl State {
     ///
     /// No such instance.
     pub fn unlock(&mut self, by: &Caller, id: &ServerId) -> Result<(), Refused> {
-        self.change(by, id, "unlock", "api_unlock", |server| {
-            server.locked = None
-        })
+        self.change(by, id, "unlock", "api_unlock", |server| server.locked = None)
     }
 
     /// Writes another state over an instance's; nothing else is touched, neither a migration nor
@@ -286,10 +261,7 @@ impl State {
     ///
     /// [`Refused::Locked`], [`Refused::NoInstance`].
     pub fn check_unlocked(&self, by: &Caller, id: &ServerId) -> Result<(), Refused> {
-        let server = self
-            .servers
-            .get(id)
-            .ok_or_else(|| Refused::NoInstance(id.to_string()))?;
+        let server = self.servers.get(id).ok_or_else(|| Refused::NoInstance(id.to_string()))?;
         match server.locked {
             Some(_) if !by.is_admin() => Err(Refused::Locked(id.to_string())),
             _ => Ok(()),
@@ -326,26 +298,15 @@ impl State {
         action: &'static str,
         from: &[VmState],
     ) -> Result<(), Refused> {
-        let server = self
-            .servers
-            .get(id)
-            .ok_or_else(|| Refused::NoInstance(id.to_string()))?;
+        let server = self.servers.get(id).ok_or_else(|| Refused::NoInstance(id.to_string()))?;
         if from.contains(&server.vm_state) {
             return Ok(());
         }
         let state = server.vm_state.as_str();
-        Err(Refused::WrongState {
-            action,
-            id: id.to_string(),
-            attribute: "vm_state",
-            state,
-        })
+        Err(Refused::WrongState { action, id: id.to_string(), attribute: "vm_state", state })
     }
 }
 
 fn host_of(server: &Server) -> String {
-    server
-        .host
-        .as_ref()
-        .map_or_else(String::new, ToString::to_string)
+    server.host.as_ref().map_or_else(String::new, ToString::to_string)
 }

@@ -20,29 +20,18 @@ pub struct Usage {
 impl State {
     /// The limits of a project: its own, or everybody's.
     pub fn quotas_of(&self, project: &str) -> Quotas {
-        self.quotas
-            .get(project)
-            .copied()
-            .unwrap_or(self.settings.quotas)
+        self.quotas.get(project).copied().unwrap_or(self.settings.quotas)
     }
 
     /// What a project has, counted from what exists.
     pub fn usage_of(&self, project: &str) -> Usage {
         let mut usage = Usage::default();
-        for server in self
-            .servers
-            .iter()
-            .filter(|server| server.project == project)
-        {
+        for server in self.servers.iter().filter(|server| server.project == project) {
             usage.instances += 1;
             usage.cores += i64::try_from(server.flavor.vcpus).unwrap_or(i64::MAX);
             usage.ram += i64::try_from(server.flavor.ram).unwrap_or(i64::MAX);
         }
-        let groups = self
-            .groups
-            .values()
-            .filter(|group| group.project == project)
-            .count();
+        let groups = self.groups.values().filter(|group| group.project == project).count();
         usage.server_groups = i64::try_from(groups).unwrap_or(i64::MAX);
         usage
     }
@@ -59,41 +48,46 @@ impl State {
         (min, max): (usize, usize),
     ) -> Result<usize, Refused> {
         let (limits, used) = (self.quotas_of(project), self.usage_of(project));
-        let each = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
         let kinds = [
-            ("cores", limits.cores, used.cores, each(cores)),
-            ("instances", limits.instances, used.instances, 1),
-            ("ram", limits.ram, used.ram, each(ram)),
+            Room { name: "cores", limit: limits.cores, used: used.cores, each: cores },
+            Room { name: "instances", limit: limits.instances, used: used.instances, each: 1 },
+            Room { name: "ram", limit: limits.ram, used: used.ram, each: ram },
         ];
-        let room = |limit: i64, used: i64, each: i64| match limit {
-            limit if limit < 0 || each == 0 => usize::MAX,
-            limit => usize::try_from((limit - used).max(0) / each).unwrap_or(usize::MAX),
-        };
-        let allowed = kinds
-            .iter()
-            .map(|&(_, limit, used, each)| room(limit, used, each))
-            .fold(max, usize::min);
+        let allowed = kinds.iter().map(Room::fits).fold(max, usize::min);
         if allowed >= min {
             return Ok(allowed);
         }
-        let over: Vec<_> = kinds
-            .iter()
-            .filter(|&&(_, limit, used, each)| room(limit, used, each) < min)
-            .collect();
-        let list = |show: &dyn Fn(&(&str, i64, i64, i64)) -> String| {
-            over.iter()
-                .map(|kind| show(kind))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let names = list(&|kind| kind.0.to_owned());
-        let asked = list(&|kind| (kind.3 * i64::try_from(min).unwrap_or(i64::MAX)).to_string());
-        let (have, may) = (
-            list(&|kind| kind.2.to_string()),
-            list(&|kind| kind.1.to_string()),
-        );
+        let over: Vec<&Room> = kinds.iter().filter(|room| room.fits() < min).collect();
+        let (mut names, mut asked, mut have, mut may) = (vec![], vec![], vec![], vec![]);
+        for room in over {
+            names.push(room.name.to_owned());
+            asked.push((room.each * min as u64).to_string());
+            have.push(room.used.to_string());
+            may.push(room.limit.to_string());
+        }
+        let [names, asked, have, may] = [names, asked, have, may].map(|list| list.join(", "));
         Err(Refused::OverQuota(format!(
             "Quota exceeded for {names}: Requested {asked}, but already used {have} of {may} {names}"
         )))
+    }
+}
+
+/// One kind of limit, for a request of many alike.
+struct Room {
+    name: &'static str,
+    limit: i64,
+    used: i64,
+    /// What each instance of the request takes of it.
+    each: u64,
+}
+
+impl Room {
+    /// How many instances there is room for.
+    fn fits(&self) -> usize {
+        if self.limit < 0 || self.each == 0 {
+            return usize::MAX;
+        }
+        let left = u64::try_from(self.limit - self.used).unwrap_or(0);
+        usize::try_from(left / self.each).unwrap_or(usize::MAX)
     }
 }

@@ -58,10 +58,7 @@ impl State {
             return Err(Refused::NoValidHost(String::new()));
         }
         let occupied = ask.group.map(|group| self.hosts_of_group(group));
-        let group = ask
-            .group
-            .and_then(|group| self.groups.get(group))
-            .zip(occupied.as_ref());
+        let group = ask.group.and_then(|group| self.groups.get(group)).zip(occupied.as_ref());
         let mut hosts: Vec<ComputeName> = candidates
             .into_iter()
             .filter(|host| !ask.ignore.contains(host))
@@ -71,11 +68,8 @@ impl State {
         if hosts.is_empty() {
             return Err(Refused::not_enough_hosts());
         }
-        let free = |host: &ComputeName| {
-            self.placement
-                .provider(host)
-                .map_or(0, |at| at.free().memory_mb)
-        };
+        let free =
+            |host: &ComputeName| self.placement.provider(host).map_or(0, |at| at.free().memory_mb);
         hosts.sort_by_cached_key(|host| (softly(host, group), std::cmp::Reverse(free(host))));
         Ok(hosts)
     }
@@ -83,10 +77,7 @@ impl State {
     /// Whether placement would offer the compute: room, enabled, in the zone, the one asked for.
     fn is_candidate(&self, host: &ComputeName, ask: Ask<'_>) -> bool {
         self.placement.fits(host, ask.needs)
-            && self
-                .computes
-                .host(host)
-                .is_some_and(|service| !service.disabled)
+            && self.computes.host(host).is_some_and(|service| !service.disabled)
             && ask.zone.is_none_or(|zone| self.computes.zone(host) == zone)
             && ask.only.is_none_or(|only| only == host)
     }
@@ -110,9 +101,7 @@ impl State {
         let Some(server) = self.servers.get(id) else {
             return Vec::new();
         };
-        let moving = self
-            .migration_in_flight(id)
-            .and_then(|migration| migration.chosen.as_ref());
+        let moving = self.migration_in_flight(id).and_then(|migration| migration.chosen.as_ref());
         let here = server.host.as_ref().or(server.chosen.as_ref());
         let mut places: Vec<&ComputeName> = here.into_iter().chain(moving).collect();
         places.dedup();
@@ -139,9 +128,7 @@ fn softly(host: &ComputeName, group: Option<(&Group, &BTreeMap<ComputeName, u64>
     let Some((group, occupied)) = group else {
         return 0;
     };
-    let members = occupied
-        .get(host)
-        .map_or(0, |count| i64::try_from(*count).unwrap_or(i64::MAX));
+    let members = occupied.get(host).map_or(0, |count| i64::try_from(*count).unwrap_or(i64::MAX));
     match group.policy {
         Policy::SoftAffinity => -members,
         Policy::SoftAntiAffinity => members,

@@ -263,9 +263,7 @@ impl Servers {
 
     /// The instance if it exists, to change it.
     pub fn get_mut(&mut self, id: &ServerId) -> Option<&mut Server> {
-        self.rows
-            .get_mut(self.numbers.get(id)?)
-            .filter(|server| server.is_there())
+        self.rows.get_mut(self.numbers.get(id)?).filter(|server| server.is_there())
     }
 
     /// Those that exist, oldest first.

@@ -52,16 +52,8 @@ pub(super) fn act(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
         "os-stop" => task(state, call, id, Rule::Stop, Task::Stop),
         "reboot" => {
             schema::check_field("reboot", asked, Is::Object(&REBOOT))?;
-            let hard = asked["type"]
-                .as_str()
-                .is_some_and(|kind| kind.eq_ignore_ascii_case("HARD"));
-            task(
-                state,
-                call,
-                id,
-                Rule::Reboot,
-                if hard { Task::HardReboot } else { Task::Reboot },
-            )
+            let hard = asked["type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("HARD"));
+            task(state, call, id, Rule::Reboot, if hard { Task::HardReboot } else { Task::Reboot })
         }
         "lock" => lock(state, call, id, asked),
         "unlock" => unlock(state, call, id),
@@ -73,23 +65,15 @@ pub(super) fn act(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
         }
         known if NOT_SIMULATED.contains(&known) => {
             call.server(state, id)?;
-            Err(Fault::not_simulated(
-                "POST",
-                &format!("/servers/{{id}}/action {known}"),
-            ))
+            Err(Fault::not_simulated("POST", &format!("/servers/{{id}}/action {known}")))
         }
-        unknown => Err(Fault::bad_request(format!(
-            "There is no such action: {unknown}"
-        ))),
+        unknown => Err(Fault::bad_request(format!("There is no such action: {unknown}"))),
     }
 }
 
 static REBOOT: Shape = Shape {
     required: &["type"],
-    fields: &[(
-        "type",
-        Is::Word(&["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]),
-    )],
+    fields: &[("type", Is::Word(&["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]))],
     open: false,
 };
 
@@ -102,14 +86,7 @@ fn task(state: &mut State, call: &Call<'_>, id: &str, rule: Rule, task: Task) ->
 static LOCK_BODY: Is = Is::Maybe(&Is::Object(&LOCK));
 static LOCK: Shape = Shape {
     required: &[],
-    fields: &[(
-        "locked_reason",
-        Is::Text {
-            min: 1,
-            max: 255,
-            pattern: None,
-        },
-    )],
+    fields: &[("locked_reason", Is::Text { min: 1, max: 255, pattern: None })],
     open: false,
 };
 
@@ -142,11 +119,7 @@ static RESET: Shape = Shape {
 fn reset_state(state: &mut State, call: &Call<'_>, id: &str, asked: &Value) -> Answer {
     schema::check_field("os-resetState", asked, Is::Object(&RESET))?;
     let id = call.server_for(state, id, Rule::ResetState)?.id.clone();
-    let vm_state = if asked["state"] == "active" {
-        VmState::Active
-    } else {
-        VmState::Error
-    };
+    let vm_state = if asked["state"] == "active" { VmState::Active } else { VmState::Error };
     state.reset_state(&call.caller, &id, vm_state)?;
     Ok(Reply::status(202))
 }
@@ -163,19 +136,12 @@ static LIVE_1: Shape = Shape {
 };
 static LIVE_25: Shape = Shape {
     required: &["block_migration", "host"],
-    fields: &[
-        ("block_migration", Is::BoolOrAuto),
-        ("host", Is::Maybe(&HOST)),
-    ],
+    fields: &[("block_migration", Is::BoolOrAuto), ("host", Is::Maybe(&HOST))],
     open: false,
 };
 static LIVE_30: Shape = Shape {
     required: &["block_migration", "host"],
-    fields: &[
-        ("block_migration", Is::BoolOrAuto),
-        ("host", Is::Maybe(&HOST)),
-        ("force", Is::Bool),
-    ],
+    fields: &[("block_migration", Is::BoolOrAuto), ("host", Is::Maybe(&HOST)), ("force", Is::Bool)],
     open: false,
 };
 
@@ -195,9 +161,7 @@ fn live_migrate(state: &mut State, call: &Call<'_>, id: &str, asked: &Value) -> 
     call.need(state, Rule::LiveMigrate, &project)?;
     let force = asked.get("force").is_some_and(schema::truth);
     if force && host.is_none() {
-        return Err(Fault::bad_request(
-            "Can't force to a non-provided destination",
-        ));
+        return Err(Fault::bad_request("Can't force to a non-provided destination"));
     }
     let request = MoveRequest {
         destination: host.map(ComputeName::new),
@@ -207,8 +171,5 @@ fn live_migrate(state: &mut State, call: &Call<'_>, id: &str, asked: &Value) -> 
     let waits = request.waits;
     let number = state.live_migrate(&call.caller, &id, request)?;
     let reply = Reply::status(202);
-    Ok(Reply {
-        after_checks: waits.then_some(number),
-        ..reply
-    })
+    Ok(Reply { after_checks: waits.then_some(number), ..reply })
 }

@@ -19,18 +19,12 @@ pub(super) fn flavors(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answ
         ("POST", []) => create(state, call),
         ("GET", [id]) => {
             let flavor = find(state, id)?;
-            Ok(Reply::json(
-                200,
-                json!({"flavor": view(call, flavor, true)}),
-            ))
+            Ok(Reply::json(200, json!({"flavor": view(call, flavor, true)})))
         }
         ("DELETE", [id]) => {
             call.need_own(state, Rule::FlavorsDelete)?;
             let number = find(state, id)?.number;
-            state
-                .catalog
-                .flavors
-                .retain(|flavor| flavor.number != number);
+            state.catalog.flavors.retain(|flavor| flavor.number != number);
             Ok(Reply::status(202))
         }
         ("GET", [id, "os-extra_specs"]) => {
@@ -54,8 +48,7 @@ fn list(state: &State, call: &Call<'_>, detail: bool) -> Answer {
         let Some(text) = call.ask.query(name) else {
             return Ok(0);
         };
-        text.parse()
-            .map_err(|_| Fault::bad_request(format!("Invalid {name} filter [{text}]")))
+        text.parse().map_err(|_| Fault::bad_request(format!("Invalid {name} filter [{text}]")))
     };
     let (ram, disk) = (least("minRam")?, least("minDisk")?);
     let name = call.ask.query("name").filter(|_| call.since(102));
@@ -89,10 +82,7 @@ fn list(state: &State, call: &Call<'_>, detail: bool) -> Answer {
         None => 0,
     };
     let page: Vec<&Flavor> = found.into_iter().skip(start).take(limit).collect();
-    let views: Vec<Value> = page
-        .iter()
-        .map(|flavor| view(call, flavor, detail))
-        .collect();
+    let views: Vec<Value> = page.iter().map(|flavor| view(call, flavor, detail)).collect();
     let mut body = json!({"flavors": views});
     if call.ask.query("limit").is_some()
         && page.len() == limit
@@ -134,15 +124,9 @@ fn view(call: &Call<'_>, flavor: &Flavor, detail: bool) -> Value {
     view
 }
 
-const AMOUNT: Is = Is::Whole {
-    min: 0,
-    max: 2_147_483_647,
-};
-static CREATE: Shape = Shape {
-    required: &["flavor"],
-    fields: &[("flavor", Is::Object(&NEW))],
-    open: false,
-};
+const AMOUNT: Is = Is::Whole { min: 0, max: 2_147_483_647 };
+static CREATE: Shape =
+    Shape { required: &["flavor"], fields: &[("flavor", Is::Object(&NEW))], open: false };
 static NEW: Shape = Shape {
     required: &["name", "ram", "vcpus", "disk"],
     fields: &[
@@ -155,14 +139,7 @@ static NEW: Shape = Shape {
         ("swap", AMOUNT),
         ("rxtx_factor", Is::Any),
         ("os-flavor-access:is_public", Is::Bool),
-        (
-            "description",
-            Is::Maybe(&Is::Text {
-                min: 0,
-                max: 65535,
-                pattern: None,
-            }),
-        ),
+        ("description", Is::Maybe(&Is::Text { min: 0, max: 65535, pattern: None })),
     ],
     open: false,
 };
@@ -173,9 +150,7 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
     call.need_own(state, Rule::FlavorsCreate)?;
     let asked = &body["flavor"];
     let amount = |field: &str| {
-        schema::number(&asked[field])
-            .and_then(|amount| u64::try_from(amount).ok())
-            .unwrap_or(0)
+        schema::number(&asked[field]).and_then(|amount| u64::try_from(amount).ok()).unwrap_or(0)
     };
     let id = match &asked["id"] {
         Value::String(id) if id != "auto" => id.clone(),
@@ -183,20 +158,11 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
         _ => ids::uuid(),
     };
     let name = asked["name"].as_str().unwrap_or_default().to_owned();
-    if state
-        .catalog
-        .flavors
-        .iter()
-        .any(|flavor| flavor.name == name)
-    {
-        return Err(Fault::conflict(format!(
-            "Flavor with name {name} already exists."
-        )));
+    if state.catalog.flavors.iter().any(|flavor| flavor.name == name) {
+        return Err(Fault::conflict(format!("Flavor with name {name} already exists.")));
     }
     if state.catalog.flavor(&id).is_some() {
-        return Err(Fault::conflict(format!(
-            "Flavor with ID {id} already exists."
-        )));
+        return Err(Fault::conflict(format!("Flavor with ID {id} already exists.")));
     }
     let flavor = state.catalog.add_flavor(Flavor {
         number: 0,
@@ -207,35 +173,20 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
         disk: amount("disk"),
         ephemeral: amount("OS-FLV-EXT-DATA:ephemeral"),
         swap: amount("swap"),
-        public: asked
-            .get("os-flavor-access:is_public")
-            .is_none_or(schema::truth),
+        public: asked.get("os-flavor-access:is_public").is_none_or(schema::truth),
         description: asked["description"].as_str().map(str::to_owned),
         extra_specs: BTreeMap::new(),
     });
-    Ok(Reply::json(
-        200,
-        json!({"flavor": view(call, &flavor, true)}),
-    ))
+    Ok(Reply::json(200, json!({"flavor": view(call, &flavor, true)})))
 }
 
-static KEY_PAIR: Shape = Shape {
-    required: &["keypair"],
-    fields: &[("keypair", Is::Object(&NEW_KEY))],
-    open: false,
-};
+static KEY_PAIR: Shape =
+    Shape { required: &["keypair"], fields: &[("keypair", Is::Object(&NEW_KEY))], open: false };
 static NEW_KEY: Shape = Shape {
     required: &["name"],
     fields: &[
         ("name", NAME),
-        (
-            "public_key",
-            Is::Text {
-                min: 1,
-                max: 65535,
-                pattern: None,
-            },
-        ),
+        ("public_key", Is::Text { min: 1, max: 65535, pattern: None }),
         ("type", Is::Word(&["ssh", "x509"])),
         ("user_id", NAME),
     ],
@@ -246,14 +197,9 @@ pub(super) fn key_pairs(state: &mut State, call: &Call<'_>, rest: &[&str]) -> An
     let user = call.caller.user.clone();
     match (call.ask.method.as_str(), rest) {
         ("GET", []) => {
-            let mine = state
-                .catalog
-                .key_pairs
-                .iter()
-                .filter(|((owner, _), _)| *owner == user);
-            let list: Vec<Value> = mine
-                .map(|(_, pair)| json!({"keypair": key_view(call, pair)}))
-                .collect();
+            let mine = state.catalog.key_pairs.iter().filter(|((owner, _), _)| *owner == user);
+            let list: Vec<Value> =
+                mine.map(|(_, pair)| json!({"keypair": key_view(call, pair)})).collect();
             Ok(Reply::json(200, json!({"keypairs": list})))
         }
         ("GET", [name]) => {
@@ -274,11 +220,7 @@ pub(super) fn key_pairs(state: &mut State, call: &Call<'_>, rest: &[&str]) -> An
         ("POST", []) => create_key(state, call, &user),
         ("DELETE", [name]) => {
             let key = (user.clone(), (*name).to_owned());
-            state
-                .catalog
-                .key_pairs
-                .remove(&key)
-                .ok_or_else(|| no_key(&user, name))?;
+            state.catalog.key_pairs.remove(&key).ok_or_else(|| no_key(&user, name))?;
             Ok(Reply::status(if call.since(2) { 204 } else { 202 }))
         }
         _ => Err(Fault::no_resource()),
@@ -306,31 +248,19 @@ fn create_key(state: &mut State, call: &Call<'_>, user: &str) -> Answer {
     let asked = &body["keypair"];
     let name = asked["name"].as_str().unwrap_or_default().to_owned();
     let Some(public_key) = asked["public_key"].as_str() else {
-        return Err(Fault::not_simulated(
-            "POST",
-            "/os-keypairs without a public_key",
-        ));
+        return Err(Fault::not_simulated("POST", "/os-keypairs without a public_key"));
     };
     let key = (user.to_owned(), name.clone());
     if state.catalog.key_pairs.contains_key(&key) {
-        return Err(Fault::conflict(format!(
-            "Key pair '{name}' already exists."
-        )));
+        return Err(Fault::conflict(format!("Key pair '{name}' already exists.")));
     }
-    let mine = state
-        .catalog
-        .key_pairs
-        .keys()
-        .filter(|(owner, _)| owner == user)
-        .count();
+    let mine = state.catalog.key_pairs.keys().filter(|(owner, _)| owner == user).count();
     let limit = state.quotas_of(&call.caller.project).key_pairs;
     if usize::try_from(limit).is_ok_and(|limit| mine >= limit) {
         return Err(Fault::new(403, "Quota exceeded, too many key pairs."));
     }
     let digits = ids::plain_uuid();
-    let fingerprint: Vec<&str> = (0..16)
-        .map(|place| &digits[place * 2..place * 2 + 2])
-        .collect();
+    let fingerprint: Vec<&str> = (0..16).map(|place| &digits[place * 2..place * 2 + 2]).collect();
     let pair = KeyPair {
         name,
         kind: asked["type"].as_str().unwrap_or("ssh").to_owned(),
@@ -341,8 +271,5 @@ fn create_key(state: &mut State, call: &Call<'_>, user: &str) -> Answer {
     let mut view = key_view(call, &pair);
     view["user_id"] = json!(user);
     state.catalog.key_pairs.insert(key, pair);
-    Ok(Reply::json(
-        if call.since(2) { 201 } else { 200 },
-        json!({"keypair": view}),
-    ))
+    Ok(Reply::json(if call.since(2) { 201 } else { 200 }, json!({"keypair": view})))
 }

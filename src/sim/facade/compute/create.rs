@@ -17,11 +17,7 @@ use crate::sim::state::{Rule, State};
 type Field = (&'static str, u16, u16, Is);
 
 const LAST: u16 = u16::MAX;
-const TEXT: Is = Is::Text {
-    min: 0,
-    max: 255,
-    pattern: None,
-};
+const TEXT: Is = Is::Text { min: 0, max: 255, pattern: None };
 
 static FIELDS: [Field; 28] = [
     ("name", 1, LAST, NAME),
@@ -40,50 +36,18 @@ static FIELDS: [Field; 28] = [
     ("max_count", 1, LAST, Is::Count),
     ("return_reservation_id", 1, LAST, Is::Bool),
     ("security_groups", 1, LAST, Is::List(&Is::Any)),
-    (
-        "user_data",
-        1,
-        LAST,
-        Is::Text {
-            min: 0,
-            max: 65535,
-            pattern: None,
-        },
-    ),
+    ("user_data", 1, LAST, Is::Text { min: 0, max: 65535, pattern: None }),
     ("OS-DCF:diskConfig", 1, LAST, Is::Word(&["AUTO", "MANUAL"])),
     ("accessIPv4", 1, LAST, Is::Any),
     ("accessIPv6", 1, LAST, Is::Any),
     ("os:scheduler_hints", 1, LAST, Is::Any),
     ("OS-SCH-HNT:scheduler_hints", 1, LAST, Is::Any),
     ("description", 19, LAST, Is::Maybe(&TEXT)),
-    (
-        "tags",
-        52,
-        LAST,
-        Is::List(&Is::Text {
-            min: 1,
-            max: 60,
-            pattern: Some("^[^,/]*$"),
-        }),
-    ),
-    (
-        "trusted_image_certificates",
-        63,
-        LAST,
-        Is::Maybe(&Is::List(&NAME)),
-    ),
+    ("tags", 52, LAST, Is::List(&Is::Text { min: 1, max: 60, pattern: Some("^[^,/]*$") })),
+    ("trusted_image_certificates", 63, LAST, Is::Maybe(&Is::List(&NAME))),
     ("host", 74, LAST, HOST),
     ("hypervisor_hostname", 74, LAST, HOST),
-    (
-        "hostname",
-        90,
-        LAST,
-        Is::Text {
-            min: 1,
-            max: 255,
-            pattern: Some("^[a-zA-Z0-9-._]*$"),
-        },
-    ),
+    ("hostname", 90, LAST, Is::Text { min: 1, max: 255, pattern: Some("^[a-zA-Z0-9-._]*$") }),
 ];
 
 static OUTER: Shape = Shape {
@@ -115,10 +79,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Answer {
         return Err(Fault::new(500, "Nothing was created."));
     };
     if by_reservation {
-        return Ok(Reply::json(
-            202,
-            json!({"reservation_id": first.reservation}),
-        ));
+        return Ok(Reply::json(202, json!({"reservation_id": first.reservation})));
     }
     let path = format!("servers/{}", first.id);
     let mut server = json!({
@@ -127,10 +88,8 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Answer {
         "OS-DCF:diskConfig": if first.request.disk_config_auto { "AUTO" } else { "MANUAL" },
         "adminPass": asked["adminPass"].as_str().map_or_else(|| ids::plain_uuid()[..12].to_owned(), str::to_owned),
     });
-    let groups = asked
-        .get("security_groups")
-        .cloned()
-        .unwrap_or_else(|| json!([{"name": "default"}]));
+    let groups =
+        asked.get("security_groups").cloned().unwrap_or_else(|| json!([{"name": "default"}]));
     server["security_groups"] = groups;
     let location = format!("{}/compute/v2.1/{path}", call.ask.base);
     Ok(Reply::json(202, json!({"server": server})).header("location", location))
@@ -145,10 +104,7 @@ fn check_fields(call: &Call<'_>, asked: &Value) -> Result<(), Fault> {
         ))
     };
     let Some(fields) = asked.as_object() else {
-        return Err(whole(format!(
-            "{} is not of type 'object'",
-            schema::python(asked)
-        )));
+        return Err(whole(format!("{} is not of type 'object'", schema::python(asked))));
     };
     let mut required = vec!["name", "flavorRef"];
     if call.since(37) {
@@ -170,10 +126,7 @@ fn check_fields(call: &Call<'_>, asked: &Value) -> Result<(), Fault> {
     }
     for field in ["block_device_mapping", "block_device_mapping_v2"] {
         if fields.contains_key(field) {
-            return Err(Fault::not_simulated(
-                "POST",
-                &format!("/servers with {field}"),
-            ));
+            return Err(Fault::not_simulated("POST", &format!("/servers with {field}")));
         }
     }
     Ok(())
@@ -189,18 +142,11 @@ fn hints(body: &Value) -> Result<Value, Fault> {
     Ok(hints)
 }
 
-static HINTS: Shape = Shape {
-    required: &[],
-    fields: &[("group", Is::Uuid)],
-    open: true,
-};
+static HINTS: Shape = Shape { required: &[], fields: &[("group", Is::Uuid)], open: true };
 
 fn read(state: &State, call: &Call<'_>, asked: &Value, hints: Value) -> Result<NewServers, Fault> {
     let count = |field: &str| {
-        asked
-            .get(field)
-            .and_then(schema::number)
-            .and_then(|count| usize::try_from(count).ok())
+        asked.get(field).and_then(schema::number).and_then(|count| usize::try_from(count).ok())
     };
     let min = count("min_count").unwrap_or(1);
     let max = count("max_count").unwrap_or(min);
@@ -287,9 +233,7 @@ fn sorted(mut tags: Vec<String>) -> Vec<String> {
 
 fn pairs(object: Option<&Map<String, Value>>) -> BTreeMap<String, String> {
     let pairs = object.into_iter().flatten();
-    pairs
-        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect()
+    pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 fn security_groups(asked: &Value) -> Vec<String> {
@@ -339,16 +283,12 @@ fn nics(call: &Call<'_>, networks: Option<&Value>) -> Result<Nics, Fault> {
         Value::String(word) if call.since(37) && word == "none" => Ok(Nics::None),
         Value::String(word) if call.since(37) && word == "auto" => Ok(Nics::Auto),
         Value::Array(list) if list.is_empty() && !call.since(37) => Ok(Nics::Unsaid),
-        Value::Array(list) => list
-            .iter()
-            .map(|entry| nic(call, entry))
-            .collect::<Result<_, _>>()
-            .map(Nics::These),
+        Value::Array(list) => {
+            list.iter().map(|entry| nic(call, entry)).collect::<Result<_, _>>().map(Nics::These)
+        }
         other => Err(Fault::bad_request(format!(
             "Invalid input for field/attribute networks. Value: {0}. {1} is not valid under any of the given schemas",
-            other
-                .as_str()
-                .map_or_else(|| schema::python(other), str::to_owned),
+            other.as_str().map_or_else(|| schema::python(other), str::to_owned),
             schema::python(other)
         ))),
     }
@@ -360,14 +300,7 @@ static NIC: Shape = Shape {
         ("uuid", Is::Uuid),
         ("port", Is::Maybe(&Is::Uuid)),
         ("fixed_ip", Is::Any),
-        (
-            "tag",
-            Is::Text {
-                min: 1,
-                max: 60,
-                pattern: Some("^[^,/]*$"),
-            },
-        ),
+        ("tag", Is::Text { min: 1, max: 60, pattern: Some("^[^,/]*$") }),
     ],
     open: false,
 };

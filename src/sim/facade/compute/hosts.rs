@@ -14,10 +14,7 @@ use crate::sim::state::{Rule, State};
 
 pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answer {
     if call.ask.method != "GET" {
-        return Err(Fault::new(
-            405,
-            "The method specified is not allowed for this resource.",
-        ));
+        return Err(Fault::new(405, "The method specified is not allowed for this resource."));
     }
     match rest {
         [] => list(state, call, false),
@@ -27,19 +24,15 @@ pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answ
         }
         [id] => {
             call.need_own(state, Rule::HypervisorsShow)?;
-            let found = state
-                .computes
-                .hosts()
-                .find(|service| hypervisor_id(state, call, service) == *id);
+            let found =
+                state.computes.hosts().find(|service| hypervisor_id(state, call, service) == *id);
             let Some(service) = found else {
                 return Err(Fault::not_found(format!(
                     "Hypervisor with ID '{id}' could not be found."
                 )));
             };
-            let with_servers = call
-                .ask
-                .query("with_servers")
-                .is_some_and(|with| schema::truth(&json!(with)));
+            let with_servers =
+                call.ask.query("with_servers").is_some_and(|with| schema::truth(&json!(with)));
             Ok(Reply::json(
                 200,
                 json!({"hypervisor": hypervisor(state, call, service, true, with_servers)}),
@@ -50,10 +43,7 @@ pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answ
             let views = found
                 .into_iter()
                 .map(|service| hypervisor(state, call, service, false, *kind == "servers"));
-            Ok(Reply::json(
-                200,
-                json!({"hypervisors": views.collect::<Vec<Value>>()}),
-            ))
+            Ok(Reply::json(200, json!({"hypervisors": views.collect::<Vec<Value>>()})))
         }
         [_, "uptime"] if !call.since(88) => {
             Err(Fault::not_simulated("GET", "/os-hypervisors/{id}/uptime"))
@@ -63,11 +53,8 @@ pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answ
 }
 
 fn matching<'s>(state: &'s State, pattern: &str) -> Result<Vec<&'s Service>, Fault> {
-    let found: Vec<&Service> = state
-        .computes
-        .hosts()
-        .filter(|service| service.host.as_str().contains(pattern))
-        .collect();
+    let found: Vec<&Service> =
+        state.computes.hosts().filter(|service| service.host.as_str().contains(pattern)).collect();
     if found.is_empty() {
         return Err(Fault::not_found(format!(
             "No hypervisor matching '{pattern}' could be found."
@@ -77,18 +64,8 @@ fn matching<'s>(state: &'s State, pattern: &str) -> Result<Vec<&'s Service>, Fau
 }
 
 fn list(state: &State, call: &Call<'_>, detail: bool) -> Answer {
-    call.need_own(
-        state,
-        if detail {
-            Rule::HypervisorsDetail
-        } else {
-            Rule::HypervisorsList
-        },
-    )?;
-    let pattern = call
-        .ask
-        .query("hypervisor_hostname_pattern")
-        .filter(|_| call.since(53));
+    call.need_own(state, if detail { Rule::HypervisorsDetail } else { Rule::HypervisorsList })?;
+    let pattern = call.ask.query("hypervisor_hostname_pattern").filter(|_| call.since(53));
     let paged =
         call.since(33) && (call.ask.query("limit").is_some() || call.ask.query("marker").is_some());
     if pattern.is_some() && paged {
@@ -101,40 +78,26 @@ fn list(state: &State, call: &Call<'_>, detail: bool) -> Answer {
         None => state.computes.hosts().collect(),
     };
     let start = match call.ask.query("marker").filter(|_| call.since(33)) {
-        Some(marker) => match all
-            .iter()
-            .position(|service| hypervisor_id(state, call, service) == marker)
-        {
-            Some(place) => place + 1,
-            None => return Err(Fault::bad_request(format!("marker [{marker}] not found"))),
-        },
+        Some(marker) => {
+            match all.iter().position(|service| hypervisor_id(state, call, service) == marker) {
+                Some(place) => place + 1,
+                None => return Err(Fault::bad_request(format!("marker [{marker}] not found"))),
+            }
+        }
         None => 0,
     };
-    let limit = if call.since(33) {
-        lists::limit(call)?
-    } else {
-        usize::MAX
-    };
+    let limit = if call.since(33) { lists::limit(call)? } else { usize::MAX };
     let with_servers = call.since(53)
-        && call
-            .ask
-            .query("with_servers")
-            .is_some_and(|with| schema::truth(&json!(with)));
+        && call.ask.query("with_servers").is_some_and(|with| schema::truth(&json!(with)));
     let page: Vec<&Service> = all.iter().skip(start).take(limit).copied().collect();
-    let views: Vec<Value> = page
-        .iter()
-        .map(|service| hypervisor(state, call, service, detail, with_servers))
-        .collect();
+    let views: Vec<Value> =
+        page.iter().map(|service| hypervisor(state, call, service, detail, with_servers)).collect();
     let mut body = json!({"hypervisors": views});
     if call.ask.query("limit").is_some()
         && page.len() == limit
         && let Some(last) = page.last().filter(|_| limit > 0 && call.since(33))
     {
-        let path = if detail {
-            "os-hypervisors/detail"
-        } else {
-            "os-hypervisors"
-        };
+        let path = if detail { "os-hypervisors/detail" } else { "os-hypervisors" };
         body["hypervisors_links"] =
             json!([lists::next(call, path, &hypervisor_id(state, call, last))]);
     }
@@ -166,12 +129,7 @@ fn hypervisor(
         "state": if service.is_up() { "up" } else { "down" },
         "status": if service.disabled { "disabled" } else { "enabled" },
     });
-    let here = || {
-        state
-            .servers
-            .iter()
-            .filter(|server| server.host.as_ref() == Some(&service.host))
-    };
+    let here = || state.servers.iter().filter(|server| server.host.as_ref() == Some(&service.host));
     if with_servers && (!call.since(75) || here().next().is_some()) {
         let servers: Vec<Value> = here().map(|server| json!({"uuid": server.id, "name": format!("instance-{:08x}", server.number)})).collect();
         view["servers"] = Value::Array(servers);
@@ -202,24 +160,13 @@ fn hypervisor(
         view["disk_available_least"] = json!(size.disk_gb.saturating_sub(used.disk_gb));
         view["current_workload"] = json!(0);
         view["running_vms"] = json!(here().count());
-        view["cpu_info"] = if call.since(28) {
-            json!({})
-        } else {
-            json!("{}")
-        };
+        view["cpu_info"] = if call.since(28) { json!({}) } else { json!("{}") };
     }
     view
 }
 
 pub(super) fn zones(state: &State, call: &Call<'_>, detail: bool) -> Answer {
-    call.need_own(
-        state,
-        if detail {
-            Rule::ZonesDetail
-        } else {
-            Rule::ZonesList
-        },
-    )?;
+    call.need_own(state, if detail { Rule::ZonesDetail } else { Rule::ZonesList })?;
     let mut zones: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
     for service in state.computes.services() {
         let zone = if service.binary == "nova-compute" {
@@ -235,11 +182,7 @@ pub(super) fn zones(state: &State, call: &Call<'_>, detail: bool) -> Answer {
         .into_iter()
         .map(|(zone, services)| {
             let available = zone == "internal" || services.iter().any(|service| !service.disabled);
-            let hosts = if detail {
-                zone_hosts(state, &services)
-            } else {
-                Value::Null
-            };
+            let hosts = if detail { zone_hosts(state, &services) } else { Value::Null };
             json!({"zoneName": zone, "zoneState": {"available": available}, "hosts": hosts})
         })
         .collect();
@@ -256,21 +199,14 @@ fn zone_hosts(state: &State, services: &[&Service]) -> Value {
     hosts
 }
 
-static CREATE: Shape = Shape {
-    required: &["aggregate"],
-    fields: &[("aggregate", Is::Object(&NEW))],
-    open: false,
-};
+static CREATE: Shape =
+    Shape { required: &["aggregate"], fields: &[("aggregate", Is::Object(&NEW))], open: false };
 static NEW: Shape = Shape {
     required: &["name"],
     fields: &[("name", NAME), ("availability_zone", Is::Maybe(&NAME))],
     open: false,
 };
-static HOST_ACTION: Shape = Shape {
-    required: &["host"],
-    fields: &[("host", HOST)],
-    open: false,
-};
+static HOST_ACTION: Shape = Shape { required: &["host"], fields: &[("host", HOST)], open: false };
 
 pub(super) fn aggregates(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answer {
     match (call.ask.method.as_str(), rest) {
@@ -292,21 +228,11 @@ pub(super) fn aggregates(state: &mut State, call: &Call<'_>, rest: &[&str]) -> A
             let body = call.body()?;
             schema::check(&body, &CREATE)?;
             call.need_own(state, Rule::AggregatesCreate)?;
-            let name = body["aggregate"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            if state
-                .computes
-                .aggregates
-                .values()
-                .any(|aggregate| aggregate.name == name)
-            {
+            let name = body["aggregate"]["name"].as_str().unwrap_or_default().to_owned();
+            if state.computes.aggregates.values().any(|aggregate| aggregate.name == name) {
                 return Err(Fault::conflict(format!("Aggregate {name} already exists.")));
             }
-            let zone = body["aggregate"]["availability_zone"]
-                .as_str()
-                .map(str::to_owned);
+            let zone = body["aggregate"]["availability_zone"].as_str().map(str::to_owned);
             let now = state.now;
             let id = state.computes.add_aggregate(name, zone, now);
             shown(state, call, id)
@@ -328,28 +254,21 @@ pub(super) fn aggregates(state: &mut State, call: &Call<'_>, rest: &[&str]) -> A
             Ok(Reply::status(200))
         }
         ("POST", [id, "action"]) => aggregate_action(state, call, id),
-        ("PUT", [_]) | ("POST", [_, "images"]) => Err(Fault::not_simulated(
-            &call.ask.method,
-            "/os-aggregates/{id}",
-        )),
+        ("PUT", [_]) | ("POST", [_, "images"]) => {
+            Err(Fault::not_simulated(&call.ask.method, "/os-aggregates/{id}"))
+        }
         _ => Err(Fault::no_resource()),
     }
 }
 
 fn find(state: &State, id: &str) -> Result<u64, Fault> {
-    let number = id
-        .parse()
-        .ok()
-        .filter(|number| state.computes.aggregates.contains_key(number));
+    let number = id.parse().ok().filter(|number| state.computes.aggregates.contains_key(number));
     number.ok_or_else(|| Fault::not_found(format!("Aggregate {id} could not be found.")))
 }
 
 fn shown(state: &State, call: &Call<'_>, id: u64) -> Answer {
-    let view = state
-        .computes
-        .aggregates
-        .get(&id)
-        .map(|aggregate| aggregate_view(state, call, aggregate));
+    let view =
+        state.computes.aggregates.get(&id).map(|aggregate| aggregate_view(state, call, aggregate));
     Ok(Reply::json(200, json!({"aggregate": view})))
 }
 
@@ -382,9 +301,7 @@ fn aggregate_action(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
         "remove_host" => Rule::AggregatesRemoveHost,
         "set_metadata" => Rule::AggregatesSetMetadata,
         other => {
-            return Err(Fault::bad_request(format!(
-                "There is no such action: {other}"
-            )));
+            return Err(Fault::bad_request(format!("There is no such action: {other}")));
         }
     };
     if rule != Rule::AggregatesSetMetadata {
@@ -395,9 +312,7 @@ fn aggregate_action(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     let now = state.now;
     let host = ComputeName::new(asked["host"].as_str().unwrap_or_default());
     if rule == Rule::AggregatesAddHost && state.computes.host(&host).is_none() {
-        return Err(Fault::not_found(format!(
-            "Compute host {host} could not be found."
-        )));
+        return Err(Fault::not_found(format!("Compute host {host} could not be found.")));
     }
     let Some(aggregate) = state.computes.aggregates.get_mut(&id) else {
         return Err(Fault::no_resource());

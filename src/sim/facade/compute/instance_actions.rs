@@ -24,16 +24,8 @@ fn server<'s>(state: &'s State, call: &Call<'_>, id: &str) -> Result<&'s Server,
 pub(super) fn list(state: &State, call: &Call<'_>, id: &str) -> Answer {
     let server = server(state, call, id)?;
     call.need(state, Rule::ActionsList, &server.project)?;
-    let since = call
-        .ask
-        .query("changes-since")
-        .filter(|_| call.since(58))
-        .and_then(time::parse);
-    let before = call
-        .ask
-        .query("changes-before")
-        .filter(|_| call.since(66))
-        .and_then(time::parse);
+    let since = call.ask.query("changes-since").filter(|_| call.since(58)).and_then(time::parse);
+    let before = call.ask.query("changes-before").filter(|_| call.since(66)).and_then(time::parse);
     let touched = |action: &Action| time::seconds(state.date(action.updated));
     let newest_first = server
         .actions
@@ -48,9 +40,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, id: &str) -> Answer {
             Some(marker) => match found.iter().position(|action| action.request_id == marker) {
                 Some(place) => place + 1,
                 None => {
-                    return Err(Fault::bad_request(format!(
-                        "Marker {marker} could not be found."
-                    )));
+                    return Err(Fault::bad_request(format!("Marker {marker} could not be found.")));
                 }
             },
             None => 0,
@@ -61,10 +51,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, id: &str) -> Answer {
             && limit > 0;
         found = found.into_iter().skip(start).take(limit).collect();
     }
-    let views: Vec<Value> = found
-        .iter()
-        .map(|action| view(state, call, server, action))
-        .collect();
+    let views: Vec<Value> = found.iter().map(|action| view(state, call, server, action)).collect();
     let mut body = json!({"instanceActions": views});
     if let (true, Some(last)) = (more, found.last()) {
         body["links"] = json!([lists::next(
@@ -119,9 +106,7 @@ fn event_view(
     event: &ActionEvent,
     operator: bool,
 ) -> Value {
-    let result = event
-        .finished
-        .map(|_| if event.failed { "Error" } else { "Success" });
+    let result = event.finished.map(|_| if event.failed { "Error" } else { "Success" });
     let mut view = json!({
         "event": event.name,
         "start_time": state.date_seconds(event.started),

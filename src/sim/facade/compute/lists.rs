@@ -93,33 +93,19 @@ struct Filters<'a> {
 }
 
 pub(super) fn index(state: &State, call: &Call<'_>, detail: bool) -> Answer {
-    call.need_own(
-        state,
-        if detail {
-            Rule::ServersDetail
-        } else {
-            Rule::ServersIndex
-        },
-    )?;
+    call.need_own(state, if detail { Rule::ServersDetail } else { Rule::ServersIndex })?;
     check_names(call)?;
     let Some(filters) = Filters::read(state, call, detail)? else {
         return Ok(Reply::json(200, json!({"servers": []})));
     };
-    let mut found: Vec<&Server> = state
-        .servers
-        .with_deleted()
-        .filter(|server| filters.pass(state, server))
-        .collect();
+    let mut found: Vec<&Server> =
+        state.servers.with_deleted().filter(|server| filters.pass(state, server)).collect();
     sort(state, call, &mut found);
     let (page, more) = page(call, &found)?;
     let views: Vec<Value> = page
         .iter()
         .map(|server| {
-            if detail {
-                view::full(state, call, server, false)
-            } else {
-                view::basic(call, server)
-            }
+            if detail { view::full(state, call, server, false) } else { view::basic(call, server) }
         })
         .collect();
     let mut body = json!({"servers": views});
@@ -140,9 +126,9 @@ fn check_names(call: &Call<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     match call.ask.query.iter().find(|(name, _)| !known(name)) {
-        Some((name, _)) => Err(Fault::bad_request(format!(
-            "'{name}' does not match any of the regexes: '^_'"
-        ))),
+        Some((name, _)) => {
+            Err(Fault::bad_request(format!("'{name}' does not match any of the regexes: '^_'")))
+        }
         None => Ok(()),
     }
 }
@@ -161,15 +147,8 @@ impl<'a> Filters<'a> {
                 Ok(None)
             };
         }
-        if statuses
-            .as_ref()
-            .is_some_and(|all| all.contains(&Status::Deleted))
-            && !operator
-        {
-            return Err(Fault::new(
-                403,
-                "Only administrators may list deleted instances",
-            ));
+        if statuses.as_ref().is_some_and(|all| all.contains(&Status::Deleted)) && !operator {
+            return Err(Fault::new(403, "Only administrators may list deleted instances"));
         }
         let (since, before) = (date(call, "changes-since")?, date(call, "changes-before")?);
         if let (Some(since), Some(before)) = (since, before)
@@ -180,23 +159,15 @@ impl<'a> Filters<'a> {
             ));
         }
         let all = get("all_tenants").is_some_and(|all| all.is_empty() || is_true(all));
-        let deleted_status = statuses
-            .as_ref()
-            .is_some_and(|all| all.contains(&Status::Deleted));
+        let deleted_status = statuses.as_ref().is_some_and(|all| all.contains(&Status::Deleted));
         if all {
             call.need_own(
                 state,
-                if detail {
-                    Rule::ServersDetailAll
-                } else {
-                    Rule::ServersIndexAll
-                },
+                if detail { Rule::ServersDetailAll } else { Rule::ServersIndexAll },
             )?;
         }
-        let asked_deleted = get("deleted")
-            .filter(|_| operator)
-            .map(is_true)
-            .or(deleted_status.then_some(true));
+        let asked_deleted =
+            get("deleted").filter(|_| operator).map(is_true).or(deleted_status.then_some(true));
         let deleted = match asked_deleted {
             None if since.is_some() || before.is_some() => None,
             asked => Some(asked.unwrap_or(false)),
@@ -225,25 +196,15 @@ impl<'a> Filters<'a> {
         let fits = |pattern: &Option<Regex>, text: &str| {
             pattern.as_ref().is_none_or(|known| known.is_match(text))
         };
-        self.project
-            .as_ref()
-            .is_none_or(|project| server.project == *project)
-            && self
-                .deleted
-                .is_none_or(|deleted| deleted != server.is_there())
-            && self
-                .statuses
-                .as_ref()
-                .is_none_or(|all| all.contains(&server.status()))
+        self.project.as_ref().is_none_or(|project| server.project == *project)
+            && self.deleted.is_none_or(|deleted| deleted != server.is_there())
+            && self.statuses.as_ref().is_none_or(|all| all.contains(&server.status()))
             && self.since.is_none_or(|since| changed >= since)
             && self.before.is_none_or(|before| changed <= before)
             && fits(&self.name, &server.name)
             && fits(&self.reservation, server.reservation.as_str())
             && self.ip.as_ref().is_none_or(|ip| {
-                state
-                    .catalog
-                    .ports_of(&server.id)
-                    .any(|port| ip.is_match(&port.ip))
+                state.catalog.ports_of(&server.id).any(|port| ip.is_match(&port.ip))
             })
             && self
                 .call
@@ -270,10 +231,9 @@ impl<'a> Filters<'a> {
             "power_state" if operators => server.power_state().to_string() == value,
             "key_name" if operators => server.request.key_name.as_deref() == Some(value),
             "config_drive" if operators => server.request.config_drive == is_true(value),
-            "availability_zone" if operators => server
-                .host
-                .as_ref()
-                .is_some_and(|host| state.computes.zone(host) == value),
+            "availability_zone" if operators => {
+                server.host.as_ref().is_some_and(|host| state.computes.zone(host) == value)
+            }
             "locked" if self.call.since(73) => server.locked.is_some() == is_true(value),
             "tags" if self.call.since(26) => value.split(',').all(|tag| has_tag(server, tag)),
             "tags-any" if self.call.since(26) => value.split(',').any(|tag| has_tag(server, tag)),
@@ -309,11 +269,7 @@ fn read_statuses(texts: &[&str]) -> Vec<Status> {
         S::HardReboot,
     ];
     ALL.into_iter()
-        .filter(|status| {
-            texts
-                .iter()
-                .any(|text| text.eq_ignore_ascii_case(status.as_str()))
-        })
+        .filter(|status| texts.iter().any(|text| text.eq_ignore_ascii_case(status.as_str())))
         .collect()
 }
 
@@ -322,9 +278,7 @@ fn pattern(text: Option<&str>) -> Result<Option<Regex>, Fault> {
     let Some(text) = text else { return Ok(None) };
     // The length is bounded, so that nobody can make the cloud compile a monster.
     let compiled = Regex::new(text).ok().filter(|_| text.len() <= 1000);
-    compiled
-        .map(Some)
-        .ok_or_else(|| Fault::bad_request(format!("Invalid filter value: {text}")))
+    compiled.map(Some).ok_or_else(|| Fault::bad_request(format!("Invalid filter value: {text}")))
 }
 
 fn date(call: &Call<'_>, name: &str) -> Result<Option<i64>, Fault> {
@@ -343,10 +297,7 @@ fn date(call: &Call<'_>, name: &str) -> Result<Option<i64>, Fault> {
 /// Newest first; those of one second stand in any order, as a database leaves them.
 fn sort(state: &State, call: &Call<'_>, found: &mut [&Server]) {
     found.sort_by_cached_key(|server| {
-        (
-            Reverse(time::seconds(state.date(server.created))),
-            server.id.clone(),
-        )
+        (Reverse(time::seconds(state.date(server.created))), server.id.clone())
     });
     let keys: Vec<&str> = call.ask.query_all("sort_key").collect();
     let dirs: Vec<&str> = call.ask.query_all("sort_dir").collect();
@@ -363,10 +314,7 @@ fn sort_value(server: &Server, key: &str) -> String {
     match key {
         "display_name" | "name" => server.name.clone(),
         "uuid" | "id" => server.id.to_string(),
-        "host" | "node" => server
-            .host
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string),
+        "host" | "node" => server.host.as_ref().map_or_else(String::new, ToString::to_string),
         "vm_state" => server.vm_state.as_str().to_owned(),
         "task_state" => server.task_state.map_or("", TaskState::as_str).to_owned(),
         "launch_index" => format!("{:08}", server.launch_index),
@@ -388,10 +336,7 @@ fn page<'s>(call: &Call<'_>, found: &[&'s Server]) -> Result<(Vec<&'s Server>, b
     };
     let page: Vec<&Server> = found.iter().skip(start).take(limit).copied().collect();
     let full = page.len() == limit && limit > 0;
-    Ok((
-        page,
-        full && (call.ask.query("limit").is_some() || found.len() > start + limit),
-    ))
+    Ok((page, full && (call.ask.query("limit").is_some() || found.len() > start + limit)))
 }
 
 /// How many entries a page has at most.

@@ -11,26 +11,12 @@ use crate::sim::facade::request::Reply;
 use crate::sim::facade::schema::{self, Is, Shape};
 use crate::sim::state::{Refused, Rule, Server, State};
 
-static METADATA: Shape = Shape {
-    required: &["metadata"],
-    fields: &[("metadata", Is::Pairs)],
-    open: false,
-};
-static META: Shape = Shape {
-    required: &["meta"],
-    fields: &[("meta", Is::Pairs)],
-    open: false,
-};
-const TAG: Is = Is::Text {
-    min: 1,
-    max: 60,
-    pattern: Some("^[^,/]*$"),
-};
-static TAGS: Shape = Shape {
-    required: &["tags"],
-    fields: &[("tags", Is::List(&TAG))],
-    open: false,
-};
+static METADATA: Shape =
+    Shape { required: &["metadata"], fields: &[("metadata", Is::Pairs)], open: false };
+static META: Shape = Shape { required: &["meta"], fields: &[("meta", Is::Pairs)], open: false };
+const TAG: Is = Is::Text { min: 1, max: 60, pattern: Some("^[^,/]*$") };
+static TAGS: Shape =
+    Shape { required: &["tags"], fields: &[("tags", Is::List(&TAG))], open: false };
 
 pub(super) fn metadata(state: &mut State, call: &Call<'_>, id: &str, rest: &[&str]) -> Answer {
     match (call.ask.method.as_str(), rest) {
@@ -53,9 +39,7 @@ pub(super) fn metadata(state: &mut State, call: &Call<'_>, id: &str, rest: &[&st
                 return Err(Fault::bad_request("Request body and URI mismatch"));
             }
             let id = call.server_for(state, id, Rule::MetadataUpdate)?.id.clone();
-            change(state, call, &id, |server| {
-                server.metadata.extend(pairs.clone())
-            })?;
+            change(state, call, &id, |server| server.metadata.extend(pairs.clone()))?;
             Ok(Reply::json(200, json!({"meta": pairs})))
         }
         ("DELETE", [key]) => {
@@ -79,9 +63,7 @@ fn no_item() -> Fault {
 
 fn pairs(value: &Value) -> BTreeMap<String, String> {
     let pairs = value.as_object().into_iter().flatten();
-    pairs
-        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect()
+    pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 fn set(state: &mut State, call: &Call<'_>, id: &str, rule: Rule, replace: bool) -> Answer {
@@ -95,14 +77,9 @@ fn set(state: &mut State, call: &Call<'_>, id: &str, rule: Rule, replace: bool) 
     merged.extend(pairs(&body["metadata"]));
     let limit = state.quotas_of(&call.caller.project).metadata_items;
     if usize::try_from(limit).is_ok_and(|limit| merged.len() > limit) {
-        return Err(Fault::new(
-            403,
-            format!("Maximum number of metadata items exceeds {limit}"),
-        ));
+        return Err(Fault::new(403, format!("Maximum number of metadata items exceeds {limit}")));
     }
-    change(state, call, &id, |server| {
-        server.metadata.clone_from(&merged)
-    })?;
+    change(state, call, &id, |server| server.metadata.clone_from(&merged))?;
     Ok(Reply::json(200, json!({"metadata": merged})))
 }
 
@@ -143,11 +120,7 @@ pub(super) fn tags(state: &mut State, call: &Call<'_>, id: &str, rest: &[&str]) 
             let body = call.body()?;
             schema::check(&body, &TAGS)?;
             let id = call.server_for(state, id, Rule::TagsUpdateAll)?.id.clone();
-            let list = body["tags"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str);
+            let list = body["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let mut tags: Vec<String> = list.map(str::to_owned).collect();
             tags.sort();
             tags.dedup();
@@ -187,9 +160,7 @@ pub(super) fn tags(state: &mut State, call: &Call<'_>, id: &str, rest: &[&str]) 
                 return Err(no_tag(id, tag));
             }
             let id = server.id.clone();
-            change(state, call, &id, |server| {
-                server.tags.retain(|known| known != tag)
-            })?;
+            change(state, call, &id, |server| server.tags.retain(|known| known != tag))?;
             Ok(Reply::status(204))
         }
         _ => Err(Fault::no_resource()),
@@ -201,7 +172,5 @@ fn no_tag(id: &str, tag: &str) -> Fault {
 }
 
 fn too_many(limit: usize) -> Fault {
-    Fault::bad_request(format!(
-        "The number of tags exceeded the per-server limit {limit}"
-    ))
+    Fault::bad_request(format!("The number of tags exceeded the per-server limit {limit}"))
 }

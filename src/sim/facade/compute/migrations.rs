@@ -32,10 +32,7 @@ pub(super) fn index(state: &State, call: &Call<'_>) -> Answer {
         call.need_own(state, Rule::MigrationsIndexAll)?;
     }
     let with_hosts = call.may(state, Rule::MigrationsHost, &call.caller.project);
-    let (since, before) = (
-        date(call, "changes-since", 59)?,
-        date(call, "changes-before", 66)?,
-    );
+    let (since, before) = (date(call, "changes-since", 59)?, date(call, "changes-before", 66)?);
     let touched = |migration: &Migration| {
         time::seconds(state.date(migration.updated.unwrap_or(migration.created)))
     };
@@ -58,10 +55,8 @@ pub(super) fn index(state: &State, call: &Call<'_>) -> Answer {
             && limit > 0;
         found = found.into_iter().skip(start).take(limit).collect();
     }
-    let views: Vec<Value> = found
-        .iter()
-        .map(|migration| record(state, call, migration, with_hosts))
-        .collect();
+    let views: Vec<Value> =
+        found.iter().map(|migration| record(state, call, migration, with_hosts)).collect();
     let mut body = json!({"migrations": views});
     if let (true, Some(last)) = (more, found.last()) {
         body["migrations_links"] = json!([lists::next(call, "os-migrations", last.uuid.as_str())]);
@@ -73,11 +68,8 @@ fn check_names(call: &Call<'_>) -> Result<(), Fault> {
     if !call.since(59) {
         return Ok(());
     }
-    let known = |name: &str| {
-        PARAMETERS
-            .iter()
-            .any(|(known, since)| *known == name && call.since(*since))
-    };
+    let known =
+        |name: &str| PARAMETERS.iter().any(|(known, since)| *known == name && call.since(*since));
     let unknown: Vec<String> = call
         .ask
         .query
@@ -99,10 +91,7 @@ fn passes(call: &Call<'_>, migration: &Migration) -> bool {
     let is = |name: &str, test: &dyn Fn(&str) -> bool| call.ask.query(name).is_none_or(test);
     let at = |name: &str| {
         migration.source.as_str() == name
-            || migration
-                .destination
-                .as_ref()
-                .is_some_and(|host| host.as_str() == name)
+            || migration.destination.as_ref().is_some_and(|host| host.as_str() == name)
     };
     is("status", &|status| migration.status.as_str() == status)
         && is("host", &at)
@@ -128,9 +117,7 @@ fn start(call: &Call<'_>, found: &[&Migration]) -> Result<usize, Fault> {
     let Some(marker) = call.ask.query("marker") else {
         return Ok(0);
     };
-    let place = found
-        .iter()
-        .position(|migration| migration.uuid.as_str() == marker);
+    let place = found.iter().position(|migration| migration.uuid.as_str() == marker);
     place
         .map(|place| place + 1)
         .ok_or_else(|| Fault::bad_request(format!("Marker {marker} could not be found.")))
@@ -156,10 +143,8 @@ fn record(state: &State, call: &Call<'_>, migration: &Migration, with_hosts: boo
     if call.since(23) {
         view["migration_type"] = json!("live-migration");
         if migration.status.in_progress() {
-            view["links"] = call.links(&format!(
-                "servers/{}/migrations/{}",
-                migration.server, migration.number
-            ));
+            view["links"] = call
+                .links(&format!("servers/{}/migrations/{}", migration.server, migration.number));
         }
     }
     if call.since(59) {
@@ -191,20 +176,17 @@ pub(super) fn of_server(state: &mut State, call: &Call<'_>, id: &str, rest: &[&s
             match (keys.next(), keys.next()) {
                 (Some((key, Value::Null)), None) if key == "force_complete" => {}
                 (Some((key, _)), None) if key != "force_complete" => {
-                    return Err(Fault::bad_request(format!(
-                        "There is no such action: {key}"
-                    )));
+                    return Err(Fault::bad_request(format!("There is no such action: {key}")));
                 }
                 _ => return Err(Fault::bad_request("Malformed request body")),
             }
             let id = call.server_for(state, id, Rule::ForceComplete)?.id.clone();
             let done = state.force_complete(&call.caller, &id, number);
-            done.map(|()| Reply::status(202))
-                .map_err(|refused| match refused {
-                    // Unlike abort, a migration that does not exist is a bad request here.
-                    Refused::NoMigration { .. } => Fault::bad_request(refused.to_string()),
-                    other => other.into(),
-                })
+            done.map(|()| Reply::status(202)).map_err(|refused| match refused {
+                // Unlike abort, a migration that does not exist is a bad request here.
+                Refused::NoMigration { .. } => Fault::bad_request(refused.to_string()),
+                other => other.into(),
+            })
         }
         (_, [number]) => {
             let id = call.server_for(state, id, Rule::AbortMigration)?.id.clone();
@@ -233,10 +215,7 @@ fn in_progress(state: &State, call: &Call<'_>, id: &str) -> Answer {
 
 fn show(state: &State, call: &Call<'_>, id: &str, number: &str) -> Answer {
     let server = call.server_for(state, id, Rule::ServerMigrationsShow)?;
-    let migration = number
-        .parse()
-        .ok()
-        .and_then(|number| state.migration(MigrationNumber(number)));
+    let migration = number.parse().ok().and_then(|number| state.migration(MigrationNumber(number)));
     let migration =
         migration.filter(|migration| migration.server == server.id && migration.is_recorded());
     let Some(migration) = migration else {
@@ -249,10 +228,7 @@ fn show(state: &State, call: &Call<'_>, id: &str, number: &str) -> Answer {
             "Live migration {number} for server {id} is not in progress."
         )));
     }
-    Ok(Reply::json(
-        200,
-        json!({"migration": progress(state, call, migration, true)}),
-    ))
+    Ok(Reply::json(200, json!({"migration": progress(state, call, migration, true)})))
 }
 
 fn progress(state: &State, call: &Call<'_>, migration: &Migration, with_hosts: bool) -> Value {

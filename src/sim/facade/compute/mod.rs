@@ -48,11 +48,7 @@ impl Call<'_> {
 
     /// 403 unless the caller passes `rule` for what belongs to `project`.
     pub(super) fn need(&self, state: &State, rule: Rule, project: &str) -> Result<(), Fault> {
-        if self.may(state, rule, project) {
-            Ok(())
-        } else {
-            Err(Fault::forbidden(rule.name()))
-        }
+        if self.may(state, rule, project) { Ok(()) } else { Err(Fault::forbidden(rule.name())) }
     }
 
     /// The same for the caller's own project.
@@ -82,15 +78,8 @@ impl Call<'_> {
 
     /// The body, which must be a JSON object.
     pub(super) fn body(&self) -> Result<Value, Fault> {
-        let body = self
-            .ask
-            .json()
-            .ok_or_else(|| Fault::bad_request("Malformed request body"))?;
-        if body.is_object() {
-            Ok(body)
-        } else {
-            Err(Fault::bad_request("Malformed request body"))
-        }
+        let body = self.ask.json().ok_or_else(|| Fault::bad_request("Malformed request body"))?;
+        if body.is_object() { Ok(body) } else { Err(Fault::bad_request("Malformed request body")) }
     }
 
     /// A link to something of the compute API.
@@ -108,19 +97,13 @@ impl Call<'_> {
 pub(super) async fn answer(shared: &Shared, ask: &Ask) -> Reply {
     let newest = shared.with(|state| state.settings.release.newest_compute());
     let reply = match ask.path().as_slice() {
-        [] => Reply::json(
-            200,
-            json!({"versions": version::documents(&ask.base, newest)}),
-        ),
+        [] => Reply::json(200, json!({"versions": version::documents(&ask.base, newest)})),
         ["v2.1"] if ask.method == "GET" => {
             Reply::json(200, json!({"version": version::current(&ask.base, newest)}))
         }
         ["v2.1", rest @ ..] => return versioned(shared, ask, rest, newest).await,
         ["v2", ..] => Fault::not_simulated(&ask.method, &ask.full_path()).nova(),
-        _ => Reply::json(
-            300,
-            json!({"choices": version::documents(&ask.base, newest)}),
-        ),
+        _ => Reply::json(300, json!({"choices": version::documents(&ask.base, newest)})),
     };
     with_ids(reply, ask)
 }
@@ -133,12 +116,7 @@ async fn versioned<'a>(shared: &Shared, ask: &'a Ask, path: &[&'a str], newest: 
     let chosen = version::negotiate(ask, newest);
     let reply = match chosen.minor {
         Ok(minor) => {
-            let call = Call {
-                ask,
-                caller,
-                minor,
-                path: path.to_vec(),
-            };
+            let call = Call { ask, caller, minor, path: path.to_vec() };
             let reply = shared.with(|state| handle(state, call));
             match reply.after_checks {
                 Some(number) => after_checks(shared, number).await,
@@ -286,10 +264,7 @@ fn not_here(call: &Call<'_>, path: &[&str]) -> Fault {
     if known {
         Fault::not_simulated(&call.ask.method, &format!("/{}", path.join("/")))
     } else if wrong_method {
-        Fault::new(
-            405,
-            "The method specified is not allowed for this resource.",
-        )
+        Fault::new(405, "The method specified is not allowed for this resource.")
     } else {
         Fault::no_resource()
     }

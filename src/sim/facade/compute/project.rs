@@ -10,18 +10,10 @@ use crate::sim::settings::Quotas;
 use crate::sim::state::groups::{Group, Policy};
 use crate::sim::state::{Rule, State};
 
-static GROUP: Shape = Shape {
-    required: &["server_group"],
-    fields: &[("server_group", Is::Any)],
-    open: false,
-};
+static GROUP: Shape =
+    Shape { required: &["server_group"], fields: &[("server_group", Is::Any)], open: false };
 const STRICT: &[&str] = &["anti-affinity", "affinity"];
-const ALL: &[&str] = &[
-    "anti-affinity",
-    "affinity",
-    "soft-anti-affinity",
-    "soft-affinity",
-];
+const ALL: &[&str] = &["anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity"];
 static GROUP_1: Shape = Shape {
     required: &["name", "policies"],
     fields: &[("name", NAME), ("policies", Is::List(&Is::Word(STRICT)))],
@@ -34,18 +26,11 @@ static GROUP_15: Shape = Shape {
 };
 static GROUP_64: Shape = Shape {
     required: &["name", "policy"],
-    fields: &[
-        ("name", NAME),
-        ("policy", Is::Word(ALL)),
-        ("rules", Is::Object(&RULES)),
-    ],
+    fields: &[("name", NAME), ("policy", Is::Word(ALL)), ("rules", Is::Object(&RULES))],
     open: false,
 };
-static RULES: Shape = Shape {
-    required: &[],
-    fields: &[("max_server_per_host", Is::Count)],
-    open: false,
-};
+static RULES: Shape =
+    Shape { required: &[], fields: &[("max_server_per_host", Is::Count)], open: false };
 
 pub(super) fn groups(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answer {
     match (call.ask.method.as_str(), rest) {
@@ -53,10 +38,7 @@ pub(super) fn groups(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answe
         ("GET", [id]) => {
             let group = find(state, call, id)?;
             call.need(state, Rule::GroupsShow, &group.project)?;
-            Ok(Reply::json(
-                200,
-                json!({"server_group": view(state, call, group)}),
-            ))
+            Ok(Reply::json(200, json!({"server_group": view(state, call, group)})))
         }
         ("POST", []) => create_group(state, call),
         ("DELETE", [id]) => {
@@ -73,17 +55,11 @@ pub(super) fn groups(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answe
 fn group_list(state: &State, call: &Call<'_>) -> Answer {
     call.need_own(state, Rule::GroupsIndex)?;
     let all = call.ask.query("all_projects").is_some() && call.caller.is_admin();
-    let mut found: Vec<&Group> = state
-        .groups
-        .values()
-        .filter(|group| all || group.project == call.caller.project)
-        .collect();
+    let mut found: Vec<&Group> =
+        state.groups.values().filter(|group| all || group.project == call.caller.project).collect();
     found.sort_by_key(|group| group.number);
-    let offset: usize = call
-        .ask
-        .query("offset")
-        .and_then(|offset| offset.parse().ok())
-        .unwrap_or(0);
+    let offset: usize =
+        call.ask.query("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
     let page = found.into_iter().skip(offset).take(lists::limit(call)?);
     let list: Vec<Value> = page.map(|group| view(state, call, group)).collect();
     Ok(Reply::json(200, json!({"server_groups": list})))
@@ -98,11 +74,8 @@ fn find<'s>(state: &'s State, call: &Call<'_>, id: &str) -> Result<&'s Group, Fa
 }
 
 fn view(state: &State, call: &Call<'_>, group: &Group) -> Value {
-    let members: Vec<_> = group
-        .members
-        .iter()
-        .filter(|id| state.servers.get(id).is_some())
-        .collect();
+    let members: Vec<_> =
+        group.members.iter().filter(|id| state.servers.get(id).is_some()).collect();
     let mut view = json!({"id": group.id, "name": group.name, "members": members});
     if call.since(13) {
         view["project_id"] = json!(group.project);
@@ -138,11 +111,7 @@ fn create_group(state: &mut State, call: &Call<'_>) -> Answer {
         match list {
             [one] => one.as_str(),
             list => {
-                let problem = if list.is_empty() {
-                    "is too short"
-                } else {
-                    "is too long"
-                };
+                let problem = if list.is_empty() { "is too short" } else { "is too long" };
                 let shown = schema::python(&asked["policies"]);
                 return Err(Fault::bad_request(format!(
                     "Invalid input for field/attribute policies. Value: {shown}. {shown} {problem}"
@@ -150,18 +119,13 @@ fn create_group(state: &mut State, call: &Call<'_>) -> Answer {
             }
         }
     };
-    let policy = named
-        .and_then(Policy::named)
-        .ok_or_else(|| Fault::bad_request("Invalid policy"))?;
+    let policy =
+        named.and_then(Policy::named).ok_or_else(|| Fault::bad_request("Invalid policy"))?;
     let rules = asked.get("rules").filter(|_| call.since(64));
     if policy != Policy::AntiAffinity
-        && rules
-            .and_then(Value::as_object)
-            .is_some_and(|rules| !rules.is_empty())
+        && rules.and_then(Value::as_object).is_some_and(|rules| !rules.is_empty())
     {
-        return Err(Fault::bad_request(
-            "Only anti-affinity policy supports rules.",
-        ));
+        return Err(Fault::bad_request("Only anti-affinity policy supports rules."));
     }
     let max = rules.and_then(|rules| schema::number(&rules["max_server_per_host"]));
     call.need_own(state, Rule::GroupsCreate)?;
@@ -172,10 +136,7 @@ fn create_group(state: &mut State, call: &Call<'_>) -> Answer {
         policy,
         max.and_then(|max| u64::try_from(max).ok()),
     )?;
-    Ok(Reply::json(
-        200,
-        json!({"server_group": view(state, call, &group)}),
-    ))
+    Ok(Reply::json(200, json!({"server_group": view(state, call, &group)})))
 }
 
 /// The limits by Nova's names; those of things that this cloud does not have are constant.
@@ -233,12 +194,7 @@ fn quota_set(call: &Call<'_>, project: Option<&str>, quotas: &Quotas) -> Reply {
         set[name] = json!(limit);
     }
     if !call.since(36) {
-        for name in [
-            "fixed_ips",
-            "floating_ips",
-            "security_groups",
-            "security_group_rules",
-        ] {
+        for name in ["fixed_ips", "floating_ips", "security_groups", "security_group_rules"] {
             set[name] = json!(-1);
         }
     }
@@ -274,14 +230,7 @@ fn update_quotas(state: &mut State, call: &Call<'_>, project: &str) -> Answer {
                 )));
             }
         };
-        schema::check_field(
-            name,
-            value,
-            Is::Whole {
-                min: -1,
-                max: i64::from(i32::MAX),
-            },
-        )?;
+        schema::check_field(name, value, Is::Whole { min: -1, max: i64::from(i32::MAX) })?;
         *field = schema::number(value).unwrap_or(-1);
     }
     state.quotas.insert(project.to_owned(), quotas);
@@ -317,8 +266,5 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
         absolute["maxPersonality"] = json!(5);
         absolute["maxPersonalitySize"] = json!(10240);
     }
-    Ok(Reply::json(
-        200,
-        json!({"limits": {"rate": [], "absolute": absolute}}),
-    ))
+    Ok(Reply::json(200, json!({"limits": {"rate": [], "absolute": absolute}})))
 }

@@ -11,10 +11,7 @@ use crate::sim::state::{Refused, Rule, State};
 
 pub(super) fn show(state: &State, call: &Call<'_>, id: &str) -> Answer {
     let server = call.server_for(state, id, Rule::ServersShow)?;
-    Ok(Reply::json(
-        200,
-        json!({"server": view::full(state, call, server, true)}),
-    ))
+    Ok(Reply::json(200, json!({"server": view::full(state, call, server, true)})))
 }
 
 pub(super) fn delete(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
@@ -23,23 +20,13 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     Ok(Reply::status(204))
 }
 
-static UPDATE: Shape = Shape {
-    required: &["server"],
-    fields: &[("server", Is::Object(&UPDATED))],
-    open: false,
-};
+static UPDATE: Shape =
+    Shape { required: &["server"], fields: &[("server", Is::Object(&UPDATED))], open: false };
 static UPDATED: Shape = Shape {
     required: &[],
     fields: &[
         ("name", NAME),
-        (
-            "description",
-            Is::Maybe(&Is::Text {
-                min: 0,
-                max: 255,
-                pattern: None,
-            }),
-        ),
+        ("description", Is::Maybe(&Is::Text { min: 0, max: 255, pattern: None })),
         ("hostname", NAME),
         ("accessIPv4", Is::Any),
         ("accessIPv6", Is::Any),
@@ -53,9 +40,8 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     schema::check(&body, &UPDATE)?;
     let changes = &body["server"];
     let too_new = |field: &str, since: u16| changes.get(field).is_some() && !call.since(since);
-    if let Some(field) = [("description", 19), ("hostname", 90)]
-        .iter()
-        .find(|(field, since)| too_new(field, *since))
+    if let Some(field) =
+        [("description", 19), ("hostname", 90)].iter().find(|(field, since)| too_new(field, *since))
     {
         let field = field.0;
         return Err(Fault::bad_request(format!(
@@ -79,10 +65,7 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     }
     server.updated = now;
     let server = call.server(state, id.as_str())?;
-    Ok(Reply::json(
-        200,
-        json!({"server": view::full(state, call, server, call.since(75))}),
-    ))
+    Ok(Reply::json(200, json!({"server": view::full(state, call, server, call.since(75))})))
 }
 
 pub(super) fn ips(state: &State, call: &Call<'_>, id: &str, rest: &[&str]) -> Answer {
@@ -92,9 +75,7 @@ pub(super) fn ips(state: &State, call: &Call<'_>, id: &str, rest: &[&str]) -> An
         [] => Ok(Reply::json(200, json!({"addresses": addresses}))),
         [network] => {
             let Some(list) = addresses.get_mut(*network) else {
-                return Err(Fault::not_found(
-                    "Instance is not a member of specified network",
-                ));
+                return Err(Fault::not_found("Instance is not a member of specified network"));
             };
             let mut body = Map::new();
             body.insert((*network).to_owned(), list.take());

@@ -24,20 +24,15 @@ pub(super) fn route(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answer
 fn list(state: &State, call: &Call<'_>) -> Answer {
     call.need_own(state, Rule::ServicesList)?;
     if call.since(75)
-        && let Some((name, _)) = call
-            .ask
-            .query
-            .iter()
-            .find(|(name, _)| !matches!(name.as_str(), "host" | "binary"))
+        && let Some((name, _)) =
+            call.ask.query.iter().find(|(name, _)| !matches!(name.as_str(), "host" | "binary"))
     {
         return Err(Fault::bad_request(format!(
             "Additional properties are not allowed ('{name}' was unexpected)"
         )));
     }
     let wanted = |service: &&Service| {
-        call.ask
-            .query("host")
-            .is_none_or(|host| host.is_empty() || service.host.as_str() == host)
+        call.ask.query("host").is_none_or(|host| host.is_empty() || service.host.as_str() == host)
             && call
                 .ask
                 .query("binary")
@@ -80,14 +75,7 @@ static UPDATE: Shape = Shape {
     required: &[],
     fields: &[
         ("status", Is::Word(&["enabled", "disabled"])),
-        (
-            "disabled_reason",
-            Is::Text {
-                min: 1,
-                max: 255,
-                pattern: None,
-            },
-        ),
+        ("disabled_reason", Is::Text { min: 1, max: 255, pattern: None }),
         ("forced_down", Is::Bool),
     ],
     open: false,
@@ -124,10 +112,7 @@ fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     if let Some(forced) = forced {
         state.set_forced_down(&name, forced);
     }
-    let shown = state
-        .computes
-        .host(&name)
-        .map(|service| view(state, call, service));
+    let shown = state.computes.host(&name).map(|service| view(state, call, service));
     Ok(Reply::json(200, json!({"service": shown})))
 }
 
@@ -145,14 +130,7 @@ static BY_HOST: Shape = Shape {
     fields: &[
         ("host", HOST),
         ("binary", NAME),
-        (
-            "disabled_reason",
-            Is::Text {
-                min: 1,
-                max: 255,
-                pattern: None,
-            },
-        ),
+        ("disabled_reason", Is::Text { min: 1, max: 255, pattern: None }),
         ("forced_down", Is::Bool),
     ],
     open: false,
@@ -163,10 +141,8 @@ fn update_by_host(state: &mut State, call: &Call<'_>, action: &str) -> Answer {
     let body = call.body()?;
     schema::check(&body, &BY_HOST)?;
     call.need_own(state, Rule::ServicesUpdate)?;
-    let (host, binary) = (
-        body["host"].as_str().unwrap_or_default(),
-        body["binary"].as_str().unwrap_or_default(),
-    );
+    let (host, binary) =
+        (body["host"].as_str().unwrap_or_default(), body["binary"].as_str().unwrap_or_default());
     let reason = body["disabled_reason"].as_str();
     let mut shown = json!({"host": host, "binary": binary});
     let name = ComputeName::new(host);
@@ -174,9 +150,9 @@ fn update_by_host(state: &mut State, call: &Call<'_>, action: &str) -> Answer {
         check_compute(binary)?;
         match state.computes.host(&name) {
             Some(_) => Ok(()),
-            None => Err(Fault::not_found(format!(
-                "Could not find binary {binary} on host {host}."
-            ))),
+            None => {
+                Err(Fault::not_found(format!("Could not find binary {binary} on host {host}.")))
+            }
         }
     };
     match action {

@@ -17,26 +17,15 @@ pub(super) struct Chosen {
 pub(super) fn negotiate(ask: &Ask, newest: u16) -> Chosen {
     let new_style = ask.header("openstack-api-version").and_then(|header| {
         header.split(',').find_map(|part| {
-            part.trim()
-                .strip_prefix("compute ")
-                .map(|version| version.trim().to_owned())
+            part.trim().strip_prefix("compute ").map(|version| version.trim().to_owned())
         })
     });
-    let asked = new_style.or_else(|| {
-        ask.header("x-openstack-nova-api-version")
-            .map(str::to_owned)
-    });
+    let asked = new_style.or_else(|| ask.header("x-openstack-nova-api-version").map(str::to_owned));
     let Some(asked) = asked else {
-        return Chosen {
-            minor: Ok(1),
-            echo: "2.1".to_owned(),
-        };
+        return Chosen { minor: Ok(1), echo: "2.1".to_owned() };
     };
     if asked == "latest" {
-        return Chosen {
-            minor: Ok(newest),
-            echo: format!("2.{newest}"),
-        };
+        return Chosen { minor: Ok(newest), echo: format!("2.{newest}") };
     }
     let minor = parse(&asked).ok_or_else(|| {
         Fault::bad_request(format!(
@@ -58,10 +47,7 @@ fn parse(text: &str) -> Option<(u32, u32)> {
     let (major, minor) = text.split_once('.')?;
     let plain = |part: &str| part == "0" || !part.starts_with('0');
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
-    if ![major, minor]
-        .iter()
-        .all(|part| plain(part) && digits(part))
-    {
+    if ![major, minor].iter().all(|part| plain(part) && digits(part)) {
         return None;
     }
     Some((major.parse().ok()?, minor.parse().unwrap_or(u32::MAX)))
@@ -72,10 +58,7 @@ pub(super) fn echo(reply: Reply, version: &str) -> Reply {
     reply
         .header("openstack-api-version", format!("compute {version}"))
         .header("x-openstack-nova-api-version", version.to_owned())
-        .header(
-            "vary",
-            "OpenStack-API-Version, X-OpenStack-Nova-API-Version".to_owned(),
-        )
+        .header("vary", "OpenStack-API-Version, X-OpenStack-Nova-API-Version".to_owned())
 }
 
 /// The documents of all versions.

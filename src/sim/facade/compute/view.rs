@@ -22,17 +22,12 @@ pub(super) fn full(state: &State, call: &Call<'_>, server: &Server, alone: bool)
     if call.may(state, Rule::ExtendedAttributes, &server.project) {
         extended(call, server, &mut view);
     } else if call.since(90) {
-        view.insert(
-            "OS-EXT-SRV-ATTR:hostname".to_owned(),
-            json!(server.hostname),
-        );
+        view.insert("OS-EXT-SRV-ATTR:hostname".to_owned(), json!(server.hostname));
     }
     if alone && call.since(71) {
         let groups: Vec<&str> = server.request.group.iter().map(String::as_str).collect();
-        let there: Vec<&str> = groups
-            .into_iter()
-            .filter(|group| state.groups.contains_key(*group))
-            .collect();
+        let there: Vec<&str> =
+            groups.into_iter().filter(|group| state.groups.contains_key(*group)).collect();
         view.insert("server_groups".to_owned(), json!(there));
     }
     Value::Object(view)
@@ -69,44 +64,20 @@ fn common(state: &State, call: &Call<'_>, server: &Server) -> Map<String, Value>
     put("metadata", json!(server.metadata));
     put(
         "OS-DCF:diskConfig",
-        json!(if server.request.disk_config_auto {
-            "AUTO"
-        } else {
-            "MANUAL"
-        }),
+        json!(if server.request.disk_config_auto { "AUTO" } else { "MANUAL" }),
     );
-    put(
-        "config_drive",
-        json!(if server.request.config_drive {
-            "True"
-        } else {
-            ""
-        }),
-    );
+    put("config_drive", json!(if server.request.config_drive { "True" } else { "" }));
     put("key_name", json!(server.request.key_name));
-    put(
-        "OS-SRV-USG:launched_at",
-        json!(server.launched.map(|at| state.date_seconds(at))),
-    );
-    put(
-        "OS-SRV-USG:terminated_at",
-        json!(server.terminated.map(|at| state.date_seconds(at))),
-    );
-    put(
-        "OS-EXT-STS:task_state",
-        json!(server.task_state.map(|task| task.as_str())),
-    );
+    put("OS-SRV-USG:launched_at", json!(server.launched.map(|at| state.date_seconds(at))));
+    put("OS-SRV-USG:terminated_at", json!(server.terminated.map(|at| state.date_seconds(at))));
+    put("OS-EXT-STS:task_state", json!(server.task_state.map(|task| task.as_str())));
     put("OS-EXT-STS:vm_state", json!(server.vm_state.as_str()));
     put("OS-EXT-STS:power_state", json!(server.power_state()));
     put("os-extended-volumes:volumes_attached", json!([]));
     put("OS-EXT-AZ:availability_zone", json!(zone(state, server)));
     if server.request.nics != Nics::None {
-        let names: Vec<Value> = server
-            .request
-            .security_groups
-            .iter()
-            .map(|name| json!({"name": name}))
-            .collect();
+        let names: Vec<Value> =
+            server.request.security_groups.iter().map(|name| json!({"name": name})).collect();
         put("security_groups", Value::Array(names));
     }
     if let (Status::Error | Status::Deleted, Some(fault)) = (status, &server.fault) {
@@ -134,16 +105,8 @@ fn by_microversion(state: &State, call: &Call<'_>, server: &Server, view: &mut M
     }
     put(19, "description", json!(server.description));
     put(26, "tags", json!(server.tags));
-    put(
-        63,
-        "trusted_image_certificates",
-        json!(server.request.trusted_certificates),
-    );
-    put(
-        73,
-        "locked_reason",
-        json!(server.locked.as_ref().and_then(|lock| lock.reason.clone())),
-    );
+    put(63, "trusted_image_certificates", json!(server.request.trusted_certificates));
+    put(73, "locked_reason", json!(server.locked.as_ref().and_then(|lock| lock.reason.clone())));
     put(96, "pinned_availability_zone", json!(server.request.zone));
     put(100, "scheduler_hints", hints(server));
 }
@@ -154,11 +117,7 @@ fn hints(server: &Server) -> Value {
         return json!({});
     };
     let listed = hints.iter().map(|(key, value)| {
-        let list = if value.is_array() {
-            value.clone()
-        } else {
-            json!([value])
-        };
+        let list = if value.is_array() { value.clone() } else { json!([value]) };
         (key.clone(), list)
     });
     Value::Object(listed.collect())
@@ -170,20 +129,14 @@ fn extended(call: &Call<'_>, server: &Server, view: &mut Map<String, Value>) {
     };
     put("host", json!(server.host));
     put("hypervisor_hostname", json!(server.host));
-    put(
-        "instance_name",
-        json!(format!("instance-{:08x}", server.number)),
-    );
+    put("instance_name", json!(format!("instance-{:08x}", server.number)));
     if call.since(3) {
         put("hostname", json!(server.hostname));
         put("kernel_id", json!(""));
         put("ramdisk_id", json!(""));
         put("launch_index", json!(server.launch_index));
         put("reservation_id", json!(server.reservation));
-        put(
-            "root_device_name",
-            json!(server.host.as_ref().map(|_| "/dev/vda")),
-        );
+        put("root_device_name", json!(server.host.as_ref().map(|_| "/dev/vda")));
         put("user_data", json!(server.request.user_data));
     }
 }
@@ -196,10 +149,7 @@ fn zone(state: &State, server: &Server) -> String {
 }
 
 fn host_status(state: &State, server: &Server) -> &'static str {
-    let service = server
-        .host
-        .as_ref()
-        .and_then(|host| state.computes.host(host));
+    let service = server.host.as_ref().and_then(|host| state.computes.host(host));
     match service {
         None => "",
         Some(service) if service.forced_down => "DOWN",
@@ -249,10 +199,7 @@ pub(super) fn addresses(state: &State, server: &Server) -> Value {
         return Value::Object(networks);
     }
     for port in state.catalog.ports_of(&server.id) {
-        let name = state
-            .catalog
-            .network(&port.network)
-            .map_or("", |network| network.name.as_str());
+        let name = state.catalog.network(&port.network).map_or("", |network| network.name.as_str());
         let address = json!({
             "addr": port.ip,
             "version": 4,

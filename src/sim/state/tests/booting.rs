@@ -30,23 +30,14 @@ fn an_instance_passes_through_every_state_of_a_build() {
 fn instances_of_one_request_are_numbered_and_spread() {
     let mut bench = Bench::new();
     let ids = bench.booted(3);
-    let servers: Vec<_> = ids
-        .iter()
-        .map(|id| bench.state.servers.get(id).unwrap())
-        .collect();
-    let names: Vec<_> = servers
-        .iter()
-        .map(|server| (server.name.as_str(), server.launch_index))
-        .collect();
+    let servers: Vec<_> = ids.iter().map(|id| bench.state.servers.get(id).unwrap()).collect();
+    let names: Vec<_> =
+        servers.iter().map(|server| (server.name.as_str(), server.launch_index)).collect();
     assert_eq!(names, [("web-1", 0), ("web-2", 1), ("web-3", 2)]);
     let hosts: std::collections::BTreeSet<_> =
         servers.iter().map(|server| server.host.clone()).collect();
     assert_eq!(hosts.len(), 3);
-    assert!(
-        servers
-            .iter()
-            .all(|server| server.reservation == servers[0].reservation)
-    );
+    assert!(servers.iter().all(|server| server.reservation == servers[0].reservation));
 }
 
 #[test]
@@ -57,20 +48,10 @@ fn when_not_all_fit_every_instance_of_the_request_fails_and_nothing_is_charged()
         let server = bench.state.servers.get(id).unwrap();
         assert_eq!(bench.line(id), "ERROR/-@-");
         let fault = server.fault.as_ref().unwrap();
-        assert_eq!(
-            fault.message,
-            "No valid host was found. There are not enough hosts available."
-        );
+        assert_eq!(fault.message, "No valid host was found. There are not enough hosts available.");
         assert_eq!(bench.charged(id.as_str()), "-");
     }
-    assert_eq!(
-        bench
-            .booted(3)
-            .iter()
-            .filter(|id| bench.line(id).starts_with("ACTIVE"))
-            .count(),
-        3
-    );
+    assert_eq!(bench.booted(3).iter().filter(|id| bench.line(id).starts_with("ACTIVE")).count(), 3);
 }
 
 #[test]
@@ -109,12 +90,7 @@ fn a_build_that_fails_everywhere_is_given_up() {
     assert_eq!(bench.line(&id), "ERROR/-@-");
     let server = bench.state.servers.get(&id).unwrap();
     assert!(
-        server
-            .fault
-            .as_ref()
-            .unwrap()
-            .message
-            .starts_with("Exceeded maximum number of retries.")
+        server.fault.as_ref().unwrap().message.starts_with("Exceeded maximum number of retries.")
     );
     assert_eq!(bench.charged(id.as_str()), "-");
 }
@@ -123,10 +99,7 @@ fn a_build_that_fails_everywhere_is_given_up() {
 fn members_of_an_anti_affinity_group_never_share_a_compute() {
     let mut bench = Bench::new();
     let admin = bench.admin.clone();
-    let group = bench
-        .state
-        .create_group(&admin, "apart", Policy::AntiAffinity, None)
-        .unwrap();
+    let group = bench.state.create_group(&admin, "apart", Policy::AntiAffinity, None).unwrap();
     let mut new = bench.request(3, 3);
     new.request.hints = json!({"group": group.id});
     let ids = bench.create(new.clone()).unwrap();
@@ -145,33 +118,18 @@ fn an_instance_deleted_while_it_builds_leaves_nothing() {
         let mut bench = Bench::new();
         let id = bench.create(bench.request(1, 1)).unwrap().remove(0);
         (0..steps).for_each(|_| assert!(bench.step()));
-        bench
-            .state
-            .delete_server(&bench.admin.clone(), &id)
-            .unwrap();
+        bench.state.delete_server(&bench.admin.clone(), &id).unwrap();
         bench.settle();
-        assert!(
-            bench.state.servers.get(&id).is_none(),
-            "after {steps} steps"
-        );
-        assert_eq!(
-            bench.state.servers.any(&id).unwrap().vm_state,
-            VmState::Deleted
-        );
-        assert_eq!(
-            bench.state.placement.consumers().count(),
-            0,
-            "after {steps} steps"
-        );
+        assert!(bench.state.servers.get(&id).is_none(), "after {steps} steps");
+        assert_eq!(bench.state.servers.any(&id).unwrap().vm_state, VmState::Deleted);
+        assert_eq!(bench.state.placement.consumers().count(), 0, "after {steps} steps");
     }
 }
 
 #[test]
 fn a_held_build_waits_and_goes_on_when_released() {
     let mut bench = Bench::new();
-    bench
-        .state
-        .hold_boots(crate::sim::state::BuildPhase::Spawning);
+    bench.state.hold_boots(crate::sim::state::BuildPhase::Spawning);
     let id = bench.booted(1).remove(0);
     bench.in_a_second();
     assert_eq!(bench.line(&id), "BUILD/spawning@compute-1");

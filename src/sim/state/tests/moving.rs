@@ -46,29 +46,17 @@ fn a_live_migration_has_the_measured_timeline() {
 fn a_sibling_does_not_move() {
     let mut bench = Bench::new();
     let ids = bench.booted(2);
-    let before = (
-        bench.line(&ids[1]),
-        bench.state.servers.get(&ids[1]).unwrap().updated,
-    );
+    let before = (bench.line(&ids[1]), bench.state.servers.get(&ids[1]).unwrap().updated);
     bench.migrate(&ids[0], None).unwrap();
     bench.settle();
-    assert_eq!(
-        (
-            bench.line(&ids[1]),
-            bench.state.servers.get(&ids[1]).unwrap().updated
-        ),
-        before
-    );
+    assert_eq!((bench.line(&ids[1]), bench.state.servers.get(&ids[1]).unwrap().updated), before);
 }
 
 #[test]
 fn a_paused_instance_arrives_paused() {
     let mut bench = Bench::new();
     let id = bench.booted(1).remove(0);
-    bench
-        .state
-        .start_task(&bench.admin.clone(), &id, Task::Pause)
-        .unwrap();
+    bench.state.start_task(&bench.admin.clone(), &id, Task::Pause).unwrap();
     bench.settle();
     let target = bench.elsewhere(&id);
     bench.migrate(&id, Some(target.as_str())).unwrap();
@@ -81,10 +69,7 @@ fn each_failure_ends_as_measured() {
     let cases: [(FailStep, &[&str]); 4] = [
         (
             FailStep::Prepare,
-            &[
-                "MIGRATING/migrating@S error(S>T) T/S",
-                "ACTIVE/-@S failed(S>T) S/-",
-            ],
+            &["MIGRATING/migrating@S error(S>T) T/S", "ACTIVE/-@S failed(S>T) S/-"],
         ),
         (
             FailStep::Copy,
@@ -122,10 +107,7 @@ fn each_failure_ends_as_measured() {
 
 #[test]
 fn zed_calls_a_move_completed_whose_last_step_failed() {
-    let mut bench = Bench::with(Settings {
-        release: Release::Zed26,
-        ..Settings::default()
-    });
+    let mut bench = Bench::with(Settings { release: Release::Zed26, ..Settings::default() });
     let id = bench.booted(1).remove(0);
     bench.state.fail_next_move(FailStep::Finish);
     let number = bench.migrate(&id, None).unwrap();
@@ -135,27 +117,14 @@ fn zed_calls_a_move_completed_whose_last_step_failed() {
 
 #[test]
 fn a_refusal_after_the_answer_names_no_destination_and_charges_nothing_else() {
-    for step in [
-        FailStep::Schedule,
-        FailStep::CheckDestination,
-        FailStep::CheckSource,
-    ] {
+    for step in [FailStep::Schedule, FailStep::CheckDestination, FailStep::CheckSource] {
         let mut bench = Bench::new();
         let id = bench.booted(1).remove(0);
         bench.state.fail_next_move(step);
         let number = bench.migrate(&id, None).unwrap();
         bench.settle();
         assert_eq!(bench.row(number), "ACTIVE/-@S error(S>-) S/-", "{step:?}");
-        let action = bench
-            .state
-            .servers
-            .get(&id)
-            .unwrap()
-            .actions
-            .iter()
-            .last()
-            .unwrap()
-            .clone();
+        let action = bench.state.servers.get(&id).unwrap().actions.iter().last().unwrap().clone();
         assert!(action.failed);
         let told = action
             .events
@@ -181,11 +150,7 @@ fn a_destination_that_cannot_be_used_is_refused_with_novas_reason() {
     ] {
         let mut bench = Bench::with_room_for(4);
         let id = bench.booted(1).remove(0);
-        let target = if case == "own" {
-            bench.host(&id)
-        } else {
-            bench.elsewhere(&id)
-        };
+        let target = if case == "own" { bench.host(&id) } else { bench.elsewhere(&id) };
         match case {
             "forced down" => bench.state.set_forced_down(&target, true),
             "disabled" => bench.state.set_disabled(&target, true, None),
@@ -200,16 +165,7 @@ fn a_destination_that_cannot_be_used_is_refused_with_novas_reason() {
         let number = bench.migrate(&id, Some(target.as_str())).unwrap();
         bench.settle();
         assert_eq!(bench.row(number), "ACTIVE/-@S error(S>-) S/-", "{case}");
-        let action = bench
-            .state
-            .servers
-            .get(&id)
-            .unwrap()
-            .actions
-            .iter()
-            .last()
-            .unwrap()
-            .clone();
+        let action = bench.state.servers.get(&id).unwrap().actions.iter().last().unwrap().clone();
         assert_eq!(action.events[0].details.as_deref(), Some(reason), "{case}");
     }
 }
@@ -234,26 +190,14 @@ fn an_unknown_destination_and_a_second_move_are_refused_at_once() {
 
 #[test]
 fn one_source_moves_one_instance_at_a_time() {
-    let mut bench = Bench::with(Settings {
-        computes: 1,
-        ..Settings::default()
-    });
-    bench
-        .state
-        .computes
-        .add("nova-compute", ComputeName::new("spare"));
-    bench
-        .state
-        .placement
-        .add(ComputeName::new("spare"), bench.state.settings.compute_size);
+    let mut bench = Bench::with(Settings { computes: 1, ..Settings::default() });
+    bench.state.computes.add("nova-compute", ComputeName::new("spare"));
+    bench.state.placement.add(ComputeName::new("spare"), bench.state.settings.compute_size);
     let mut new = bench.request(3, 3);
     new.request.forced_host = Some(ComputeName::new("compute-1"));
     let ids = bench.create(new).unwrap();
     bench.settle();
-    let numbers: Vec<_> = ids
-        .iter()
-        .map(|id| bench.migrate(id, None).unwrap())
-        .collect();
+    let numbers: Vec<_> = ids.iter().map(|id| bench.migrate(id, None).unwrap()).collect();
     let mut most = 0;
     let mut queued = false;
     while bench.step() {
@@ -284,23 +228,14 @@ fn an_abort_brings_the_instance_back_from_wherever_it_is_allowed() {
         bench.settle();
         let admin = bench.admin.clone();
         if early {
-            let refused = bench
-                .state
-                .abort_migration(&admin, &id, &number.to_string(), false)
-                .unwrap_err();
+            let refused =
+                bench.state.abort_migration(&admin, &id, &number.to_string(), false).unwrap_err();
             assert_eq!(refused.code(), 400);
         }
-        bench
-            .state
-            .abort_migration(&admin, &id, &number.to_string(), early)
-            .unwrap();
+        bench.state.abort_migration(&admin, &id, &number.to_string(), early).unwrap();
         bench.state.release_moves();
         bench.settle();
-        assert_eq!(
-            bench.row(number),
-            format!("ACTIVE/-@S {ends}(S>T) S/-"),
-            "{phase:?}"
-        );
+        assert_eq!(bench.row(number), format!("ACTIVE/-@S {ends}(S>T) S/-"), "{phase:?}");
     }
 }
 
@@ -308,10 +243,7 @@ fn an_abort_brings_the_instance_back_from_wherever_it_is_allowed() {
 fn an_abort_of_nothing_is_a_conflict() {
     let mut bench = Bench::new();
     let id = bench.booted(1).remove(0);
-    let refused = bench
-        .state
-        .abort_migration(&bench.admin.clone(), &id, "999", true)
-        .unwrap_err();
+    let refused = bench.state.abort_migration(&bench.admin.clone(), &id, "999", true).unwrap_err();
     assert_eq!(refused.code(), 409);
     assert_eq!(
         refused.to_string(),
@@ -328,10 +260,7 @@ fn force_complete_ends_a_copy_that_takes_long() {
         assert!(bench.step());
     }
     let began = bench.state.now;
-    bench
-        .state
-        .force_complete(&bench.admin.clone(), &id, &number.to_string())
-        .unwrap();
+    bench.state.force_complete(&bench.admin.clone(), &id, &number.to_string()).unwrap();
     bench.settle();
     assert_eq!(bench.row(number), "ACTIVE/-@T completed(S>T) T/-");
     let completed = bench.state.migration(number).unwrap().updated.unwrap();
@@ -345,16 +274,9 @@ fn an_instance_deleted_on_its_way_leaves_nothing_in_any_phase() {
         let id = bench.booted(1).remove(0);
         let number = bench.migrate(&id, None).unwrap();
         (0..steps).for_each(|_| assert!(bench.step()));
-        bench
-            .state
-            .delete_server(&bench.admin.clone(), &id)
-            .unwrap();
+        bench.state.delete_server(&bench.admin.clone(), &id).unwrap();
         bench.settle();
-        assert_eq!(
-            bench.state.placement.consumers().count(),
-            0,
-            "after {steps} steps"
-        );
+        assert_eq!(bench.state.placement.consumers().count(), 0, "after {steps} steps");
         assert!(!bench.state.migration(number).unwrap().is_recorded());
         assert_eq!(bench.state.in_flight(), 0);
     }
@@ -362,11 +284,7 @@ fn an_instance_deleted_on_its_way_leaves_nothing_in_any_phase() {
 
 #[test]
 fn a_lost_destination_leaves_the_instance_on_its_source() {
-    for phase in [
-        MigrationPhase::Chosen,
-        MigrationPhase::Preparing,
-        MigrationPhase::Running,
-    ] {
+    for phase in [MigrationPhase::Chosen, MigrationPhase::Preparing, MigrationPhase::Running] {
         let mut bench = Bench::new();
         let id = bench.booted(1).remove(0);
         let (source, target) = (bench.host(&id), bench.elsewhere(&id));
@@ -409,23 +327,13 @@ fn a_source_that_comes_back_gives_up_what_it_had_begun() {
 fn of_two_anti_affinity_members_moved_to_one_compute_one_arrives_and_the_other_stays() {
     let mut bench = Bench::new();
     let admin = bench.admin.clone();
-    let group = bench
-        .state
-        .create_group(&admin, "apart", Policy::AntiAffinity, None)
-        .unwrap();
+    let group = bench.state.create_group(&admin, "apart", Policy::AntiAffinity, None).unwrap();
     let mut new = bench.request(2, 2);
     new.request.hints = json!({"group": group.id});
     let ids = bench.create(new).unwrap();
     bench.settle();
-    let free = bench
-        .state
-        .computes
-        .hosts()
-        .map(|service| service.host.clone());
-    let free = free
-        .filter(|host| ids.iter().all(|id| bench.host(id) != *host))
-        .last()
-        .unwrap();
+    let free = bench.state.computes.hosts().map(|service| service.host.clone());
+    let free = free.filter(|host| ids.iter().all(|id| bench.host(id) != *host)).last().unwrap();
     let stays = bench.host(&ids[1]);
     for id in &ids {
         bench.migrate(id, Some(free.as_str())).unwrap();

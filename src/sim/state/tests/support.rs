@@ -23,10 +23,8 @@ impl Bench {
 
     pub(super) fn with(settings: Settings) -> Self {
         let state = State::new(settings);
-        let (user, project) = (
-            state.identity.user("admin").unwrap(),
-            state.identity.project("admin").unwrap(),
-        );
+        let (user, project) =
+            (state.identity.user("admin").unwrap(), state.identity.project("admin").unwrap());
         let admin = Caller {
             user: user.id.clone(),
             project: project.id.clone(),
@@ -38,27 +36,14 @@ impl Bench {
 
     /// Three computes of which each has room for `each` tiny instances.
     pub(super) fn with_room_for(each: u64) -> Self {
-        let compute_size = ComputeSize {
-            vcpus: 64,
-            memory_mb: 512 + 64 * each,
-            disk_gb: 1000,
-        };
-        Self::with(Settings {
-            compute_size,
-            ..Settings::default()
-        })
+        let compute_size = ComputeSize { vcpus: 64, memory_mb: 512 + 64 * each, disk_gb: 1000 };
+        Self::with(Settings { compute_size, ..Settings::default() })
     }
 
     /// A project that may have only so many instances.
     pub(super) fn with_quota(instances: i64) -> Self {
-        let quotas = Quotas {
-            instances,
-            ..Quotas::default()
-        };
-        Self::with(Settings {
-            quotas,
-            ..Settings::default()
-        })
+        let quotas = Quotas { instances, ..Quotas::default() };
+        Self::with(Settings { quotas, ..Settings::default() })
     }
 
     pub(super) fn request(&self, min: usize, max: usize) -> NewServers {
@@ -106,11 +91,8 @@ impl Bench {
         id: &ServerId,
         host: Option<&str>,
     ) -> Result<MigrationNumber, Refused> {
-        let request = MoveRequest {
-            destination: host.map(ComputeName::new),
-            forced: false,
-            waits: false,
-        };
+        let request =
+            MoveRequest { destination: host.map(ComputeName::new), forced: false, waits: false };
         self.state.live_migrate(&self.admin.clone(), id, request)
     }
 
@@ -152,12 +134,7 @@ impl Bench {
     /// Where a consumer is charged: names with commas, or `-`.
     pub(super) fn charged(&self, consumer: &str) -> String {
         let charges = self.state.placement.consumer(consumer).map(|consumer| {
-            consumer
-                .charges
-                .keys()
-                .map(ComputeName::as_str)
-                .collect::<Vec<_>>()
-                .join(",")
+            consumer.charges.keys().map(ComputeName::as_str).collect::<Vec<_>>().join(",")
         });
         charges.unwrap_or_else(|| "-".to_owned())
     }
@@ -177,18 +154,13 @@ impl Bench {
             None => line,
         };
         let record = if migration.is_recorded() {
-            let destination = migration
-                .destination
-                .as_ref()
-                .map_or("-", ComputeName::as_str);
+            let destination = migration.destination.as_ref().map_or("-", ComputeName::as_str);
             format!("{}(S>{})", migration.status.as_str(), name(destination))
         } else {
             "none".to_owned()
         };
-        let (server, moving) = (
-            self.charged(migration.server.as_str()),
-            self.charged(migration.uuid.as_str()),
-        );
+        let (server, moving) =
+            (self.charged(migration.server.as_str()), self.charged(migration.uuid.as_str()));
         format!("{line} {record} {}/{}", name(&server), name(&moving))
     }
 

@@ -1,0 +1,80 @@
+//! Every key that there is, with its default.
+
+/// A setting that a user can name.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// With dots, as in the file.
+    pub name: &'static str,
+    /// What holds when nobody says anything, on the embedded cloud.
+    pub embedded: &'static str,
+    /// The same on any other target.
+    pub elsewhere: &'static str,
+    /// What it sets, in one line.
+    pub help: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key { name, embedded: default, elsewhere: default, help }
+}
+
+const fn two(
+    name: &'static str,
+    embedded: &'static str,
+    elsewhere: &'static str,
+    help: &'static str,
+) -> Key {
+    Key { name, embedded, elsewhere, help }
+}
+
+/// The key of that name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// All keys. Looking grows by a few per cent of the time already waited, so that a wait costs few
+/// requests and yet ends within a few per cent of the moment when it could.
+pub const KEYS: &[Key] = &[
+    key("cloud", "", "the cloud of clouds.yaml to run on; none: the embedded cloud"),
+    two("concurrency", "16", "4", "scenarios that run side by side"),
+    key("image", "", "image to boot, by name or id; none: the smallest that fits"),
+    key("flavor", "", "flavor to boot, by name or id; none: the smallest that fits"),
+    key("member", "", "the cloud of clouds.yaml with a plain member's credentials"),
+    key("allow", "", "what may be changed on a target that is not embedded: hosts"),
+    key("journal", ".whimbrel", "folder of the journals"),
+    two("deadline.step", "30s", "15m", "longest time for one step"),
+    two("deadline.scenario", "60s", "60m", "longest time for all steps of a scenario"),
+    two("deadline.clean-up", "30s", "15m", "longest time for audit and clean-up of a scenario"),
+    two("pace.boot.first", "10ms", "100ms", "first pause while instances boot"),
+    key("pace.boot.growth", "1.03", "what each pause is multiplied by"),
+    two("pace.boot.ceiling", "100ms", "2s", "longest pause"),
+    key("pace.boot.jitter", "0.1", "part of a pause that is left to chance, 0 to 1"),
+    two("pace.boot.limit", "10s", "5m", "when to give up"),
+    two("pace.migrate.first", "10ms", "100ms", "first pause while an instance moves"),
+    key("pace.migrate.growth", "1.03", "what each pause is multiplied by"),
+    two("pace.migrate.ceiling", "100ms", "2s", "longest pause"),
+    key("pace.migrate.jitter", "0.1", "part of a pause that is left to chance, 0 to 1"),
+    two("pace.migrate.limit", "10s", "7m", "when to give up"),
+    two("pace.delete.first", "10ms", "100ms", "first pause while instances are deleted"),
+    key("pace.delete.growth", "1.05", "what each pause is multiplied by"),
+    two("pace.delete.ceiling", "100ms", "2s", "longest pause"),
+    key("pace.delete.jitter", "0.1", "part of a pause that is left to chance, 0 to 1"),
+    two("pace.delete.limit", "10s", "5m", "when to give up"),
+    two("pace.settle.first", "5ms", "100ms", "first pause while the books are settled"),
+    key("pace.settle.growth", "1.2", "what each pause is multiplied by"),
+    two("pace.settle.ceiling", "100ms", "2s", "longest pause"),
+    key("pace.settle.jitter", "0.1", "part of a pause that is left to chance, 0 to 1"),
+    two("pace.settle.limit", "5s", "60s", "when to give up"),
+    two("pace.record.first", "5ms", "100ms", "first pause until a migration has its record"),
+    key("pace.record.growth", "1.2", "what each pause is multiplied by"),
+    two("pace.record.ceiling", "50ms", "1s", "longest pause"),
+    key("pace.record.jitter", "0.1", "part of a pause that is left to chance, 0 to 1"),
+    two("pace.record.limit", "5s", "30s", "when to give up"),
+    key("request.connect", "10s", "until a connection stands"),
+    key("request.read", "60s", "from a sent request to its whole answer"),
+    key("retry.attempts", "5", "tries of a request that is safe to repeat"),
+    key("retry.total", "90s", "no further try begins after this time"),
+    two("retry.first", "20ms", "500ms", "pause before the second try"),
+    key("retry.growth", "2", "what each pause is multiplied by"),
+    key("retry.ceiling", "30s", "longest pause"),
+    key("retry.jitter", "0.5", "part of a pause that is left to chance, 0 to 1"),
+];

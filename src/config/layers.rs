@@ -1,0 +1,312 @@
+//! Where values come from, and which of them counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::clouds::Environment;
+use super::keys::{self, KEYS};
+use super::values;
+use crate::wait::{Backoff, Pace};
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// A place in the settings file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// An environment variable.
+    Environment(String),
+    /// A flag of the command line.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Environment(name) | Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A key with its value as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// With dots.
+    pub key: String,
+    /// As it was written.
+    pub value: String,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// Settings that can't be used; names the place and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The settings file can't be read.
+    #[error("{}: the settings can't be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("{}: this is not TOML: {message}", path.display())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why, as the TOML reader says it.
+        message: String,
+    },
+    /// A key that does not exist.
+    #[error("{origin}: there is no setting {key:?}{}", did_you_mean(nearest))]
+    UnknownKey {
+        /// Where it stands.
+        origin: Origin,
+        /// As it was written.
+        key: String,
+        /// The key that is spelt most like it.
+        nearest: Option<String>,
+    },
+    /// A value that can't be read.
+    #[error("{}: {:?} is not right for {}; it takes {right}", setting.origin, setting.value, setting.key)]
+    BadValue {
+        /// What was written where.
+        setting: Box<Setting>,
+        /// What it takes.
+        right: String,
+    },
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|nearest| format!("; did you mean {nearest:?}?")).unwrap_or_default()
+}
+
+/// The known name that is spelt most like `name`, if any is near.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let scored = known.map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(best.1.to_owned())
+}
+
+/// What was said where; the layer that comes first in [`View::text`] wins.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    flags: BTreeMap<String, (String, Origin)>,
+    environment: BTreeMap<String, (String, Origin)>,
+    file: BTreeMap<String, (String, Origin)>,
+}
+
+impl Layers {
+    /// Adds a flag; `flag` is how the user wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnknownKey`].
+    pub fn flag(
+        &mut self,
+        flag: &str,
+        key: &str,
+        value: impl Into<String>,
+    ) -> Result<(), ConfigError> {
+        let origin = Origin::Flag(flag.to_owned());
+        known(key, &origin)?;
+        self.flags.insert(key.to_owned(), (value.into(), origin));
+        Ok(())
+    }
+
+    /// Takes every `WHIMBREL_*` variable; an empty one counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnknownKey`] for a variable that sets nothing.
+    pub fn environment(&mut self, environment: &Environment) -> Result<(), ConfigError> {
+        let spelt = |key: &str| format!("WHIMBREL_{}", key.to_uppercase().replace(['.', '-'], "_"));
+        let ours = environment
+            .iter()
+            .filter(|(name, value)| name.starts_with("WHIMBREL_") && !value.is_empty());
+        for (name, value) in ours {
+            let origin = Origin::Environment(name.to_owned());
+            let Some(key) = KEYS.iter().find(|key| spelt(key.name) == name) else {
+                let names: Vec<String> = KEYS.iter().map(|key| spelt(key.name)).collect();
+                let nearest = nearest(name, names.iter().map(String::as_str));
+                return Err(ConfigError::UnknownKey { origin, key: name.to_owned(), nearest });
+            };
+            self.environment.insert(key.name.to_owned(), (value.to_owned(), origin));
+        }
+        Ok(())
+    }
+
+    /// Reads the settings file.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read, is not TOML, or has a key that does not exist.
+    pub fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let table = DeTable::parse(&text).map_err(|error| ConfigError::NotToml {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        let file = SettingsFile { path, text: &text };
+        file.flatten("", table.get_ref(), &mut self.file)
+    }
+
+    /// The value of a key that holds for every cloud, if it is not empty.
+    pub(super) fn optional(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        Ok(self.for_cloud(None).optional(key))
+    }
+
+    /// These layers as they hold for one cloud; `None` is the embedded one.
+    pub fn for_cloud<'a>(&'a self, cloud: Option<&'a str>) -> View<'a> {
+        View { layers: self, cloud }
+    }
+}
+
+fn known(key: &str, origin: &Origin) -> Result<(), ConfigError> {
+    if keys::find(key).is_some() {
+        return Ok(());
+    }
+    let nearest = nearest(key, KEYS.iter().map(|key| key.name));
+    Err(ConfigError::UnknownKey { origin: origin.clone(), key: key.to_owned(), nearest })
+}
+
+/// A settings file while it is read.
+struct SettingsFile<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl SettingsFile<'_> {
+    fn flatten(
+        &self,
+        prefix: &str,
+        table: &DeTable<'_>,
+        into: &mut BTreeMap<String, (String, Origin)>,
+    ) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let key = if prefix.is_empty() {
+                name.get_ref().to_string()
+            } else {
+                format!("{prefix}.{}", name.get_ref())
+            };
+            let line = self.text[..name.span().start].matches('\n').count() + 1;
+            let origin = Origin::File { path: self.path.to_owned(), line };
+            match value.get_ref() {
+                DeValue::Table(table) => self.flatten(&key, table, into)?,
+                value => {
+                    let general = match key.strip_prefix("clouds.") {
+                        Some(rest) => rest.split_once('.').map_or(rest, |(_, key)| key),
+                        None => &key,
+                    };
+                    known(general, &origin)?;
+                    into.insert(key.clone(), (as_text(value), origin));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A TOML value as a flag would be written; a list is joined with commas.
+fn as_text(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(yes) => yes.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+        DeValue::Array(items) => {
+            items.iter().map(|item| as_text(item.get_ref())).collect::<Vec<_>>().join(",")
+        }
+        DeValue::Table(_) => String::new(),
+    }
+}
+
+/// The layers as they hold for one cloud.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    layers: &'a Layers,
+    cloud: Option<&'a str>,
+}
+
+impl View<'_> {
+    /// The value of `key` with its origin; the default where nobody said anything.
+    pub(super) fn text(&self, key: &str) -> Setting {
+        let Layers { flags, environment, file } = self.layers;
+        let own = self.cloud.map(|cloud| format!("clouds.{cloud}.{key}"));
+        let said = flags
+            .get(key)
+            .or_else(|| environment.get(key))
+            .or_else(|| own.and_then(|own| file.get(&own)))
+            .or_else(|| file.get(key));
+        let (value, origin) =
+            said.cloned().unwrap_or_else(|| (self.default(key).to_owned(), Origin::Default));
+        Setting { key: key.to_owned(), value, origin }
+    }
+
+    fn default(&self, key: &str) -> &'static str {
+        let key = keys::find(key).expect("only keys of the table are asked for");
+        if self.cloud.is_none() { key.embedded } else { key.elsewhere }
+    }
+
+    /// The value, if it is not empty.
+    pub(super) fn optional(&self, key: &str) -> Option<String> {
+        Some(self.text(key).value).filter(|value| !value.is_empty())
+    }
+
+    /// The value as `read` reads it.
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        let setting = self.text(key);
+        read(&setting.value)
+            .map_err(|right| ConfigError::BadValue { setting: Box::new(setting), right })
+    }
+
+    pub(super) fn duration(&self, key: &str) -> Result<Duration, ConfigError> {
+        self.read(key, values::read_duration)
+    }
+
+    pub(super) fn pace(&self, kind: &str) -> Result<Pace, ConfigError> {
+        let key = |part: &str| format!("pace.{kind}.{part}");
+        Ok(Pace {
+            first: self.duration(&key("first"))?,
+            growth: self.read(&key("growth"), values::growth)?,
+            ceiling: self.duration(&key("ceiling"))?,
+            jitter: self.read(&key("jitter"), values::share)?,
+            limit: self.duration(&key("limit"))?,
+        })
+    }
+
+    pub(super) fn backoff(&self) -> Result<Backoff, ConfigError> {
+        let attempts = |text: &str| {
+            values::count(text)
+                .and_then(|count| count.try_into().map_err(|_| "fewer tries".to_owned()))
+        };
+        Ok(Backoff {
+            attempts: self.read("retry.attempts", attempts)?,
+            total: self.duration("retry.total")?,
+            first: self.duration("retry.first")?,
+            growth: self.read("retry.growth", values::growth)?,
+            ceiling: self.duration("retry.ceiling")?,
+            jitter: self.read("retry.jitter", values::share)?,
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What the layers make of what users say.
+
+use std::path::Path;
+
+use super::clouds::Environment;
+use super::*;
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("whimbrel.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+/// The error's text, without the folder that changes from run to run.
+fn text(error: &ConfigError, path: &Path) -> String {
+    error.to_string().replace(&format!("{}/", path.parent().unwrap().display()), "")
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_flag_comes_before_the_environment_before_the_file_before_the_default() {
+    let (_folder, path) =
+        file("concurrency = 3\n[pace.boot]\nlimit = '3s'\n[retry]\nattempts = 3\n");
+    let mut layers = Layers::default();
+    layers.file(&path).unwrap();
+    layers
+        .environment(&environment(&[
+            ("WHIMBREL_CONCURRENCY", "2"),
+            ("WHIMBREL_PACE_BOOT_LIMIT", "2s"),
+            ("WHIMBREL_IMAGE", ""),
+        ]))
+        .unwrap();
+    layers.flag("--concurrency", "concurrency", "1").unwrap();
+    let config = Config::resolve(&layers).unwrap();
+    assert_eq!(config.concurrency, 1);
+    assert_eq!(config.paces.boot.limit, Duration::from_secs(2));
+    assert_eq!(config.requests.retry.attempts, 3);
+    assert_eq!(config.image, None);
+    let origin = |key: &str| {
+        config.settings.iter().find(|setting| setting.key == key).unwrap().origin.to_string()
+    };
+    assert_eq!(origin("concurrency"), "--concurrency");
+    assert_eq!(origin("pace.boot.limit"), "WHIMBREL_PACE_BOOT_LIMIT");
+    assert!(origin("retry.attempts").ends_with("whimbrel.toml:5"));
+    assert_eq!(origin("flavor"), "default");
+}
+
+#[test]
+fn a_clouds_own_section_holds_for_that_cloud_only() {
+    let (_folder, path) =
+        file("image = 'small'\n[clouds.lab]\nimage = 'cirros'\nallow = ['hosts']\n");
+    let on = |cloud: &str| {
+        let mut layers = Layers::default();
+        layers.file(&path).unwrap();
+        layers.flag("--cloud", "cloud", cloud).unwrap();
+        Config::resolve(&layers).unwrap()
+    };
+    assert_eq!(on("lab").image.as_deref(), Some("cirros"));
+    assert!(on("lab").allow.contains(&Change::Hosts));
+    assert_eq!(on("other").image.as_deref(), Some("small"));
+    assert!(on("other").allow.is_empty());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
+    let (_folder, path) = file("[pace.boot]\nlimits = '3s'\n");
+    let error = Layers::default().file(&path).unwrap_err();
+    insta::assert_snapshot!(text(&error, &path), @r#"whimbrel.toml:2: there is no setting "pace.boot.limits"; did you mean "pace.boot.limit"?"#);
+    let error =
+        Layers::default().environment(&environment(&[("WHIMBREL_CONCURENCY", "2")])).unwrap_err();
+    insta::assert_snapshot!(error, @r#"WHIMBREL_CONCURENCY: there is no setting "WHIMBREL_CONCURENCY"; did you mean "WHIMBREL_CONCURRENCY"?"#);
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_refused_with_what_would_be_right() {
+    for (key, value) in [
+        ("pace.boot.limit", "soon"),
+        ("concurrency", "0"),
+        ("retry.jitter", "2"),
+        ("pace.migrate.growth", "0.5"),
+        ("allow", "everything"),
+    ] {
+        let mut layers = Layers::default();
+        layers.flag("--set", key, value).unwrap();
+        insta::assert_snapshot!(format!("bad {key}"), Config::resolve(&layers).unwrap_err());
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_refused_with_its_place() {
+    let (_folder, path) = file("concurrency = \n");
+    let error = Layers::default().file(&path).unwrap_err();
+    assert!(
+        text(&error, &path)
+            .starts_with("whimbrel.toml: this is not TOML: TOML parse error at line 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_default_can_be_read_on_both_kinds_of_target() {
+    Config::resolve(&Layers::default()).unwrap();
+    let mut layers = Layers::default();
+    layers.flag("--cloud", "cloud", "any").unwrap();
+    Config::resolve(&layers).unwrap();
+}

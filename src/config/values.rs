@@ -1,0 +1,71 @@
+//! How values are read from text; each error says what would be right.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// What a run may change on a target that is not embedded, beyond the instances that it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Compute services: disable, enable, force down. Other people's instances feel that.
+    Hosts,
+}
+
+impl Change {
+    const ALL: [Self; 1] = [Self::Hosts];
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Hosts => "hosts",
+        })
+    }
+}
+
+/// Reads a span such as `90s`, `1m 30s` or `500ms`; zero and less are refused.
+///
+/// # Errors
+///
+/// What would be right.
+pub fn read_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration above zero, such as 90s, 1m 30s or 500ms".to_owned();
+    let span: jiff::SignedDuration = text.trim().parse().map_err(|_| wrong())?;
+    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(wrong)
+}
+
+/// Reads a whole number from 1.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "a whole number from 1".to_owned())
+}
+
+/// Reads how a pause grows: from 1.
+pub(super) fn growth(text: &str) -> Result<f64, String> {
+    number(text, 1.0..=100.0, "a number from 1 to 100, such as 1.5")
+}
+
+/// Reads the part of a pause that is left to chance.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=1.0, "a number from 0 to 1, such as 0.2")
+}
+
+fn number(text: &str, range: std::ops::RangeInclusive<f64>, right: &str) -> Result<f64, String> {
+    text.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(|| right.to_owned())
+}
+
+/// Reads what may be changed, separated by commas.
+pub(super) fn changes(text: &str) -> Result<BTreeSet<Change>, String> {
+    let known = Change::ALL.map(|change| change.to_string()).join(", ");
+    text.split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let found = Change::ALL.into_iter().find(|change| change.to_string() == word);
+            found.ok_or_else(|| format!("any of: {known}"))
+        })
+        .collect()
+}

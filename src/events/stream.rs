@@ -1,0 +1,129 @@
+//! How events reach those who listen, and what a running scenario may say from anywhere.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use super::messages::Envelope;
+use super::messages::run::{Attachment, ContentEncoding};
+
+/// Media type of a plain log line in an attachment, as Cucumber's own reports know it.
+pub const LOG: &str = "text/x.cucumber.log+plain";
+/// Media type of the states that a wait saw, with times: JSON.
+pub const TIMELINE: &str = "application/vnd.whimbrel.timeline+json";
+/// Media type of the requests of a scenario: JSON, without tokens or bodies.
+pub const EXCHANGES: &str = "application/vnd.whimbrel.exchanges+json";
+
+/// What a run says.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A message of the stream that reports are folds over.
+    Said(Box<Envelope>),
+    /// What a running scenario waits for just now; seen on a terminal, in no report.
+    Waiting {
+        /// The `testCaseStarted` id of the scenario.
+        test_case_started_id: String,
+        /// What is waited for and what was seen last, in one line.
+        what: String,
+    },
+}
+
+/// Somebody who hears everything that a run says, in order.
+pub trait Listener {
+    /// Takes one event.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be written where this listener writes.
+    fn hear(&mut self, event: &Event) -> io::Result<()>;
+}
+
+/// Where events are said; a clone says into the same run.
+#[derive(Clone)]
+pub struct Speaker(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Speaker {
+    /// Says into a channel. What is said after the other end is gone is lost, because nobody listens.
+    pub fn into_channel(channel: Sender<Event>) -> Self {
+        Self(Arc::new(move |event| drop(channel.send(event))))
+    }
+
+    /// Says one message.
+    pub fn say(&self, envelope: Envelope) {
+        (self.0)(Event::Said(Box::new(envelope)));
+    }
+
+    fn waiting(&self, test_case_started_id: &str, what: String) {
+        let test_case_started_id = test_case_started_id.to_owned();
+        (self.0)(Event::Waiting { test_case_started_id, what });
+    }
+}
+
+/// The scenario that the current task works for: what it attaches lands in its running step.
+#[derive(Clone)]
+pub struct Stage {
+    speaker: Speaker,
+    test_case_started_id: Arc<str>,
+    test_step_id: Arc<std::sync::Mutex<Option<String>>>,
+}
+
+tokio::task_local! {
+    static STAGE: Stage;
+}
+
+impl Stage {
+    /// A stage for one attempt at one scenario.
+    pub fn new(speaker: Speaker, test_case_started_id: impl Into<Arc<str>>) -> Self {
+        Self {
+            speaker,
+            test_case_started_id: test_case_started_id.into(),
+            test_step_id: Arc::default(),
+        }
+    }
+
+    /// Names the step or hook that runs from now on (`None`: none does).
+    pub fn enter(&self, test_step_id: Option<String>) {
+        *self.test_step_id.lock().expect("nothing panics while it holds this") = test_step_id;
+    }
+
+    /// Runs `scenario` with this stage as its own: [`attach`], [`log`] and [`waiting`] reach it.
+    pub async fn during<F: Future>(self, scenario: F) -> F::Output {
+        STAGE.scope(self, scenario).await
+    }
+
+    fn attach(&self, media_type: &str, body: String) {
+        let step = self.test_step_id.lock().expect("nothing panics while it holds this").clone();
+        self.speaker.say(Envelope::Attachment(Attachment {
+            body,
+            content_encoding: ContentEncoding::Identity,
+            media_type: media_type.to_owned(),
+            test_case_started_id: Some(self.test_case_started_id.to_string()),
+            test_step_id: step,
+            ..Attachment::default()
+        }));
+    }
+}
+
+/// The stage of the current task, to hand to a task that it starts; `None` outside a scenario.
+pub fn stage() -> Option<Stage> {
+    STAGE.try_with(Stage::clone).ok()
+}
+
+/// Attaches text to the running step; outside a scenario nobody listens and `body` is not asked.
+pub fn attach(media_type: &str, body: impl FnOnce() -> String) {
+    if let Some(stage) = stage() {
+        stage.attach(media_type, body());
+    }
+}
+
+/// Attaches one line of log to the running step.
+pub fn log(line: impl Into<String>) {
+    attach(LOG, || line.into());
+}
+
+/// Says what the current scenario waits for and what it saw last.
+pub fn waiting(what: impl FnOnce() -> String) {
+    if let Some(stage) = stage() {
+        stage.speaker.waiting(&stage.test_case_started_id, what());
+    }
+}

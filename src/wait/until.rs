@@ -1,0 +1,280 @@
+//! Level-triggered waiting: look at what is, again and again, until it is so or can't be any more.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::backoff::{grown, jittered};
+use crate::events::evidence::{SeenState, Timeline};
+use crate::events::stream;
+
+/// How often to look, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// The pause after the first look.
+    pub first: Duration,
+    /// What each pause is multiplied by to give the next.
+    pub growth: f64,
+    /// The longest pause.
+    pub ceiling: Duration,
+    /// How much of a pause is left to chance, 0 to 1, so that many waits spread.
+    pub jitter: f64,
+    /// When to give up.
+    pub limit: Duration,
+}
+
+/// What one look found.
+#[derive(Debug)]
+pub enum Check<T> {
+    /// It is so.
+    Met(T),
+    /// It is not so yet; what was seen, in a few words.
+    NotYet(String),
+    /// It can't become so any more, and why: waiting on would only cost time.
+    Never(String),
+}
+
+/// A state, and since when it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Since the wait began.
+    pub at: Duration,
+    /// In the words of the look.
+    pub state: String,
+}
+
+/// A wait that did not end with what was waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError<E> {
+    /// The limit was reached.
+    #[error("gave up on {what} after {after:?}: {}", Path(seen))]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// The limit.
+        after: Duration,
+        /// Each different state that was seen.
+        seen: Vec<Seen>,
+    },
+    /// What was waited for can't come any more.
+    #[error("{what} can't come any more: {why}{}", Before(seen))]
+    Never {
+        /// What was waited for.
+        what: String,
+        /// Why not.
+        why: String,
+        /// Each different state that was seen.
+        seen: Vec<Seen>,
+    },
+    /// A look failed.
+    #[error("could not look for {what}{}", Before(seen))]
+    Look {
+        /// What was waited for.
+        what: String,
+        /// Each different state that was seen.
+        seen: Vec<Seen>,
+        /// Why the look failed.
+        #[source]
+        source: E,
+    },
+}
+
+/// Looks until `look` is met, and returns what it met.
+///
+/// The first look is taken at once. Each state that `look` reports is noted when it first differs
+/// from the one before, shown to a watching user, and kept for the error; inside a scenario it is
+/// attached to the running step as a timeline.
+///
+/// # Errors
+///
+/// - [`WaitError::TimedOut`] at `pace.limit`, also while a look has not come back.
+/// - [`WaitError::Never`] as soon as a look says so.
+/// - [`WaitError::Look`] if a look fails; a look that is worth repeating repeats itself.
+pub async fn until<T, E, F>(
+    what: &str,
+    pace: Pace,
+    mut look: impl FnMut() -> F,
+) -> Result<T, WaitError<E>>
+where
+    F: Future<Output = Result<Check<T>, E>>,
+{
+    let mut history = History::begin(what);
+    let outcome = tokio::time::timeout(pace.limit, history.watch(pace, &mut look)).await;
+    history.attach();
+    let (what, seen) = (what.to_owned(), history.seen);
+    match outcome {
+        Ok(Ok(Ok(met))) => Ok(met),
+        Ok(Ok(Err(why))) => Err(WaitError::Never { what, why, seen }),
+        Ok(Err(source)) => Err(WaitError::Look { what, seen, source }),
+        Err(_) => Err(WaitError::TimedOut { what, after: pace.limit, seen }),
+    }
+}
+
+/// What one wait has seen so far.
+struct History<'a> {
+    what: &'a str,
+    began: Instant,
+    seen: Vec<Seen>,
+}
+
+impl<'a> History<'a> {
+    fn begin(what: &'a str) -> Self {
+        Self { what, began: Instant::now(), seen: Vec::new() }
+    }
+
+    /// Looks until the answer is final: met (`Ok(Ok)`), never (`Ok(Err)`) or a failed look (`Err`).
+    async fn watch<T, E, F>(
+        &mut self,
+        pace: Pace,
+        look: &mut impl FnMut() -> F,
+    ) -> Result<Result<T, String>, E>
+    where
+        F: Future<Output = Result<Check<T>, E>>,
+    {
+        let mut pause = pace.first.min(pace.ceiling);
+        loop {
+            match look().await? {
+                Check::Met(met) => {
+                    self.note("as awaited".to_owned());
+                    return Ok(Ok(met));
+                }
+                Check::Never(why) => {
+                    self.note(why.clone());
+                    return Ok(Err(why));
+                }
+                Check::NotYet(state) => self.note(state),
+            }
+            tokio::time::sleep(jittered(pause, pace.jitter)).await;
+            pause = grown(pause, pace.growth, pace.ceiling);
+        }
+    }
+
+    fn note(&mut self, state: String) {
+        stream::waiting(|| format!("{}: {state}", self.what));
+        if self.seen.last().is_none_or(|last| last.state != state) {
+            self.seen.push(Seen { at: self.began.elapsed(), state });
+        }
+    }
+
+    fn attach(&self) {
+        stream::attach(stream::TIMELINE, || {
+            let seen = self.seen.iter().map(|seen| SeenState {
+                at_ms: u64::try_from(seen.at.as_millis()).unwrap_or(u64::MAX),
+                state: seen.state.clone(),
+            });
+            Timeline { what: self.what.to_owned(), seen: seen.collect() }.to_json()
+        });
+    }
+}
+
+/// The states on the way, with times: `BUILD at 0.0 s -> ACTIVE at 2.0 s`.
+struct Path<'a>(&'a [Seen]);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the first look did not come back");
+        }
+        for (index, seen) in self.0.iter().enumerate() {
+            let arrow = if index == 0 { "" } else { " -> " };
+            write!(f, "{arrow}{} at {:.1} s", seen.state, seen.at.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}
+
+/// The path, in brackets, unless the last state says it all.
+struct Before<'a>(&'a [Seen]);
+
+impl fmt::Display for Before<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] | [_] => Ok(()),
+            seen => write!(f, " ({})", Path(seen)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::convert::Infallible;
+
+    use super::*;
+
+    const PACE: Pace = Pace {
+        first: Duration::from_secs(1),
+        growth: 2.0,
+        ceiling: Duration::from_secs(2),
+        jitter: 0.0,
+        limit: Duration::from_secs(6),
+    };
+
+    /// A look that finds `states` one after the other; the last one stays.
+    fn states<'a>(
+        states: &'a [&'a str],
+    ) -> impl FnMut() -> std::future::Ready<Result<Check<()>, Infallible>> + 'a {
+        let look = Cell::new(0);
+        move || {
+            let index = look.replace(look.get() + 1).min(states.len() - 1);
+            std::future::ready(Ok(match states[index] {
+                "met" => Check::Met(()),
+                gone @ "gone" => Check::Never(gone.to_owned()),
+                state => Check::NotYet(state.to_owned()),
+            }))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_shows_the_path_taken() {
+        let error = until(
+            "instance web to become ACTIVE",
+            PACE,
+            states(&["BUILD/scheduling", "BUILD/scheduling", "BUILD/spawning"]),
+        )
+        .await
+        .expect_err("it never becomes ACTIVE");
+        insta::assert_snapshot!(error, @"gave up on instance web to become ACTIVE after 6s: BUILD/scheduling at 0.0 s -> BUILD/spawning at 3.0 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_can_never_be_met_ends_the_wait_at_once() {
+        let began = Instant::now();
+        let error = until("web to be ACTIVE", PACE, states(&["BUILD", "gone"]))
+            .await
+            .expect_err("it is gone");
+        insta::assert_snapshot!(error, @"web to be ACTIVE can't come any more: gone (BUILD at 0.0 s -> gone at 1.0 s)");
+        assert_eq!(began.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_to_the_ceiling() {
+        let began = Instant::now();
+        let times = Cell::new(Vec::new());
+        let look = || {
+            let mut so_far = times.take();
+            so_far.push(began.elapsed().as_secs());
+            times.set(so_far);
+            std::future::ready(Ok::<_, Infallible>(Check::<()>::NotYet("no".into())))
+        };
+        until("it", PACE, look).await.expect_err("it never comes");
+        assert_eq!(times.take(), [0, 1, 3, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_never_comes_back_is_bounded_too() {
+        let error = until("it", PACE, std::future::pending::<Result<Check<()>, Infallible>>)
+            .await
+            .expect_err("no answer");
+        insta::assert_snapshot!(error, @"gave up on it after 6s: the first look did not come back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_so_already_is_met_without_a_pause() {
+        let began = Instant::now();
+        until("it", PACE, states(&["met"])).await.expect("it is so");
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}
