@@ -4,3 +4,7 @@ mod api_cloud;
 mod api_compute;
 mod api_session;
 mod layers;
+mod sim_boot;
+mod sim_client;
+mod sim_migrate;
+mod sim_operate;
