@@ -6,10 +6,15 @@
 //! sees only the names in [`events`]; [`api`] and [`sim`] meet in [`control`] and nowhere else.
 
 pub mod api;
+pub mod cli;
 pub mod config;
+pub mod control;
 pub mod events;
 pub mod journal;
+pub mod operations;
 pub mod report;
 pub mod runner;
 pub mod sim;
+pub mod steps;
 pub mod wait;
+pub mod world;

@@ -88,7 +88,7 @@ impl InstanceName {
     }
 
     /// `prefix-1` to `prefix-COUNT`, as the cloud names the instances of one request.
-    pub fn numbered(prefix: &Self, count: usize) -> impl Iterator<Item = Self> {
+    pub fn numbered(prefix: &Self, count: u32) -> impl Iterator<Item = Self> {
         (1..=count).map(move |n| Self(format!("{prefix}-{n}")))
     }
 }

@@ -1,3 +1,6 @@
 //! What is tested from outside, in one binary so that it is linked once.
 
+mod api_cloud;
+mod api_compute;
+mod api_session;
 mod layers;

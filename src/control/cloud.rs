@@ -1,0 +1,123 @@
+//! A scenario's view of its target.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::api::ExchangeLog;
+use crate::api::compute::Compute;
+use crate::api::discover::{self, DiscoverError, Wanted};
+use crate::config::{Paces, Requests};
+use crate::events::names::InstanceName;
+use crate::journal::{Account, Journal};
+use crate::wait::Feed;
+
+use super::need::Facts;
+use super::watch::{Migrations, Servers};
+
+/// What instances are booted from: ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// The image.
+    pub image: String,
+    /// The flavor.
+    pub flavor: String,
+}
+
+/// One account's way to a cloud.
+#[derive(Clone)]
+pub struct Party {
+    /// Whose it is.
+    pub account: Account,
+    /// Compute calls, logged to the scenario.
+    pub compute: Compute,
+    /// The instances of this account, watched together with other scenarios.
+    pub servers: Feed<Servers>,
+    /// Their migration records; an operator's only.
+    pub migrations: Feed<Migrations>,
+    pub(super) wanted: Wanted,
+    pub(super) boot: Arc<OnceCell<Boot>>,
+}
+
+impl Party {
+    /// What to boot from: what the user named, else the smallest that fits; looked for once.
+    ///
+    /// # Errors
+    ///
+    /// [`DiscoverError`], which lists what the cloud has.
+    pub async fn boot(&self) -> Result<&Boot, DiscoverError> {
+        let look = async || {
+            let fit = discover::fit(&self.compute, &self.wanted).await?;
+            Ok(Boot { image: fit.image.id, flavor: fit.flavor.id })
+        };
+        self.boot.get_or_try_init(look).await
+    }
+}
+
+/// The cloud of one scenario.
+#[derive(Clone)]
+pub struct Cloud {
+    /// The operator.
+    pub operator: Party,
+    /// The plain member, if their credentials are known.
+    pub member: Option<Party>,
+    /// How the suite looks for what it waits for.
+    pub paces: Paces,
+    /// How requests are bounded and tried again.
+    pub requests: Requests,
+    /// The scenario's scope of the run's journal.
+    pub journal: Journal,
+    /// What the target has and allows.
+    pub facts: Facts,
+    /// The scenario's requests.
+    pub log: ExchangeLog,
+    /// What the names of this scenario's instances begin with.
+    pub(super) prefix: String,
+    /// The simulated cloud behind it, which ends with its last user.
+    pub(super) _embedded: Option<Arc<crate::sim::Cloud>>,
+}
+
+/// There are no credentials of a plain member.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("there are no credentials of a plain member; name their cloud in the setting `member`")]
+pub struct NoMember;
+
+impl Cloud {
+    /// The party of an account.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMember`].
+    pub fn party(&self, account: Account) -> Result<&Party, NoMember> {
+        match account {
+            Account::Operator => Ok(&self.operator),
+            Account::Member => self.member.as_ref().ok_or(NoMember),
+        }
+    }
+
+    /// All parties.
+    pub fn parties(&self) -> impl Iterator<Item = &Party> {
+        [Some(&self.operator), self.member.as_ref()].into_iter().flatten()
+    }
+
+    /// A name for the cloud that no other request of any run has: run, scenario, name and, if the
+    /// first try came to nothing, the try.
+    pub fn unique_name(&self, name: &InstanceName, attempt: u32) -> String {
+        match attempt {
+            0 => format!("{}{name}", self.prefix),
+            again => format!("{}{name}-again{again}", self.prefix),
+        }
+    }
+
+    /// What the names of this scenario's instances begin with, and of no others.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cloud({})", self.prefix)
+    }
+}

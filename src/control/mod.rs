@@ -1,0 +1,17 @@
+//! Opens targets: the one place where the client and the embedded cloud meet.
+//!
+//! A [`Target`] is what a run is pointed at. It tells what it lacks of what a scenario needs, and
+//! gives each scenario a [`Cloud`]: of its own on the embedded target, a view with its own log of
+//! requests on any other.
+
+mod cloud;
+mod embedded;
+mod need;
+mod target;
+mod watch;
+
+pub use cloud::{Boot, Cloud, NoMember, Party};
+pub use need::{Facts, Need};
+pub(crate) use target::has_placement;
+pub use target::{OpenError, Target};
+pub use watch::{Migrations, Servers};

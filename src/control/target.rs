@@ -1,0 +1,264 @@
+//! What a run is pointed at.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::api::discover::{DiscoverError, Wanted};
+use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
+use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
+use crate::config::{Change, Config, Layers};
+use crate::events::names::RunId;
+use crate::journal::{Account, Journal, JournalError, Left};
+use crate::wait::Feed;
+
+use super::cloud::{Cloud, Party};
+use super::embedded;
+use super::need::{Facts, Need};
+use super::watch::{Migrations, Servers};
+
+/// How many computes an embedded cloud has where a scenario does not ask for more.
+const EMBEDDED_COMPUTES: usize = 3;
+
+/// What a run is pointed at.
+pub struct Target {
+    config: Config,
+    journal: Journal,
+    facts: Facts,
+    heading: Vec<String>,
+    /// `None`: each scenario gets an embedded cloud of its own.
+    shared: Option<Shared>,
+}
+
+/// The parties of a cloud that all scenarios share.
+struct Shared {
+    operator: Party,
+    member: Option<Party>,
+}
+
+impl Shared {
+    async fn log_in(config: &Config, run: &RunId, name: &str, clouds: &Clouds) -> Result<Self, OpenError> {
+        let names = run_prefix(run);
+        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names).await?;
+        let member = match &config.member {
+            None => None,
+            Some(member) => Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?),
+        };
+        Ok(Self { operator, member })
+    }
+}
+
+/// A target that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The cloud's entry can't be read.
+    #[error(transparent)]
+    Clouds(#[from] CloudsError),
+    /// A certificate or key can't be used.
+    #[error(transparent)]
+    Session(#[from] api::OpenError),
+    /// The cloud does not answer as it should.
+    #[error("the cloud {name} can't be used")]
+    Request {
+        /// Its name in `clouds.yaml`.
+        name: String,
+        /// Why.
+        #[source]
+        source: RequestError,
+    },
+    /// There is nothing to boot from.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// The journal can't be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The embedded cloud can't be started.
+    #[error("the embedded cloud can't be started")]
+    Embedded(#[source] std::io::Error),
+}
+
+impl OpenError {
+    /// Whether the user's configuration is at fault, and not the cloud.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Clouds(_) | Self::Session(_))
+    }
+}
+
+impl Target {
+    /// Opens the target that `config` names, for the run `run`.
+    ///
+    /// On a cloud of `clouds.yaml` this logs in, looks for an image and a flavor, counts the
+    /// computes and begins a journal; the embedded clouds are started by scenarios.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn open(
+        config: Config,
+        run: RunId,
+        environment: &Environment,
+        folder: &Path,
+    ) -> Result<Self, OpenError> {
+        match config.cloud.clone() {
+            None => Ok(Self::embedded(config, run)),
+            Some(name) => {
+                Self::cloud_of(config, run, &name, &Clouds::find(environment, folder)?).await
+            }
+        }
+    }
+
+    fn embedded(config: Config, run: RunId) -> Self {
+        let facts =
+            Facts { computes: None, member: true, allow: [Change::Hosts].into(), shared: false };
+        let heading = vec!["target: embedded cloud, one for each scenario".to_owned()];
+        Self { config, journal: Journal::in_memory(run), facts, heading, shared: None }
+    }
+
+    async fn cloud_of(config: Config, run: RunId, name: &str, clouds: &Clouds) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Request { name: name.to_owned(), source };
+        let shared = Shared::log_in(&config, &run, name, clouds).await?;
+        let session = shared.operator.compute.session();
+        let mut heading = vec![format!("target: {name} at {}", session.cloud().auth_url)];
+        heading.extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
+        let services = shared.operator.compute.services().await.map_err(failed)?;
+        let usable = services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
+        let version = shared.operator.compute.version().await.map_err(failed)?;
+        heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
+        for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
+            party.boot().await?;
+        }
+        let facts = Facts {
+            computes: Some(usable),
+            member: shared.member.is_some(),
+            allow: config.allow.clone(),
+            shared: true,
+        };
+        let journal = Journal::create(&config.journal, run, name)?;
+        Ok(Self { config, journal, facts, heading, shared: Some(shared) })
+    }
+
+    /// Opens the cloud that the journal `left` names, to undo what its run left behind.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn for_sweep(config: &Config, left: &Left, clouds: &Clouds) -> Result<Cloud, OpenError> {
+        let shared = Shared::log_in(config, &left.run, &left.cloud, clouds).await?;
+        let facts = Facts { computes: None, member: shared.member.is_some(), allow: BTreeSet::new(), shared: true };
+        let journal = Journal::in_memory(left.run.clone());
+        let target = Self { config: config.clone(), journal, facts, heading: Vec::new(), shared: Some(shared) };
+        target.cloud(0, &[]).await
+    }
+
+    /// An embedded cloud by itself, with the settings that nobody changed.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Embedded`], or what its own API answers.
+    pub async fn embedded_cloud() -> Result<Cloud, OpenError> {
+        let config = Config::resolve(&Layers::default()).expect("every default can be read");
+        Self::embedded(config, RunId::random()).cloud(1, &[]).await
+    }
+
+    /// What the target is, a line each.
+    pub fn heading(&self) -> &[String] {
+        &self.heading
+    }
+
+    /// What the target has.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The run's journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The cloud of the scenario with this number, which needs `needs`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], on the embedded target only.
+    pub async fn cloud(&self, scenario: usize, needs: &[Need]) -> Result<Cloud, OpenError> {
+        let prefix = format!("{}{scenario}-", run_prefix(self.journal.run()));
+        let log = ExchangeLog::default();
+        let (operator, member, embedded) = match &self.shared {
+            Some(shared) => {
+                let member = shared.member.as_ref().map(|member| logged(member, &log));
+                (logged(&shared.operator, &log), member, None)
+            }
+            None => {
+                let wanted = needs.iter().filter_map(|need| match need {
+                    Need::Computes(count) => Some(*count),
+                    Need::Member | Need::Change(_) => None,
+                });
+                let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
+                let embedded = embedded::start(computes).await?;
+                let operator =
+                    party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
+                let member = party(&self.config, Account::Member, embedded.member, &prefix).await?;
+                (
+                    logged(&operator, &log),
+                    Some(logged(&member, &log)),
+                    Some(Arc::new(embedded.cloud)),
+                )
+            }
+        };
+        Ok(Cloud {
+            operator,
+            member,
+            paces: self.config.paces,
+            requests: self.config.requests,
+            journal: self.journal.scope(),
+            facts: self.facts.clone(),
+            log,
+            prefix,
+            _embedded: embedded,
+        })
+    }
+}
+
+/// What the names of a run's instances begin with.
+fn run_prefix(run: &RunId) -> String {
+    format!("wb-{run}-")
+}
+
+/// Logs an account in.
+async fn party(
+    config: &Config,
+    account: Account,
+    entry: CloudEntry,
+    names: &str,
+) -> Result<Party, OpenError> {
+    let name = entry.name.clone();
+    let settings = SessionSettings {
+        connect: config.requests.connect,
+        read: config.requests.read,
+        backoff: config.requests.retry,
+    };
+    let session = Session::open(entry, settings)?;
+    // The login comes first: of all that can be wrong with a cloud its error says most.
+    session.login().await.map_err(|source| OpenError::Request { name, source })?;
+    let compute = session.compute();
+    let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
+    Ok(Party {
+        account,
+        servers: Feed::new(Servers::new(compute.clone(), names.to_owned())),
+        migrations: Feed::new(Migrations::new(compute.clone())),
+        wanted,
+        boot: Arc::default(),
+        compute,
+    })
+}
+
+/// The same party, with its own requests logged to a scenario.
+fn logged(party: &Party, log: &ExchangeLog) -> Party {
+    let compute = party.compute.session().logged_to(log.clone()).compute();
+    Party { compute, ..party.clone() }
+}
+
+/// Whether the cloud has placement; without it nobody can say what is allocated.
+pub(crate) async fn has_placement(party: &Party) -> Result<bool, RequestError> {
+    party.compute.session().has(Service::Placement).await
+}

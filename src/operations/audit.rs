@@ -1,0 +1,222 @@
+//! What is asked of the cloud after every scenario, without anybody having said so.
+//!
+//! *Books*, before clean-up: nothing is left in flight, and what is allocated matches what runs
+//! where. *Leftovers*, after clean-up: nothing of the scenario remains. Allocations are read per
+//! resource provider, because a leak stands where nobody looks for it. On a cloud that others use
+//! too, only what our ids explain is judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::api::compute::{Migration, Server, ServerFilter};
+use crate::api::{RequestError, network, placement};
+use crate::control::{Cloud, has_placement};
+use crate::events::stream;
+use crate::wait::{self, Check, WaitError};
+
+use super::{Instance, Problem};
+
+/// A consumer's allocations: the names of the providers that it has something of.
+type Allocated = BTreeMap<String, BTreeSet<String>>;
+
+/// Judges the books of the scenario's `instances`, within the pace `settle`.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with every finding that does not go away.
+pub async fn books<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
+    let instances: Vec<&Instance> = instances.collect();
+    if instances.is_empty() {
+        return Ok(());
+    }
+    settled(cloud, "the books to agree with what runs where", async || {
+        findings(cloud, &instances).await
+    })
+    .await
+}
+
+/// Looks until there are no findings, and fails with the last ones.
+async fn settled(
+    cloud: &Cloud,
+    what: &str,
+    look: impl AsyncFn() -> Result<Vec<String>, RequestError>,
+) -> Result<(), Problem> {
+    let waited = wait::until(what, cloud.paces.settle, || async {
+        let findings = look().await?;
+        Ok(if findings.is_empty() { Check::Met(()) } else { Check::NotYet(findings.join("; ")) })
+    });
+    match waited.await {
+        Ok(()) => Ok(()),
+        Err(WaitError::TimedOut { seen, after, .. }) if !seen.is_empty() => {
+            let last = seen.last().map_or("", |last| &last.state);
+            Err(Problem::seen(format!("{last} (still so after {after:?})")))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// An instance as it is now, with its migration records.
+struct Now<'a> {
+    instance: &'a Instance,
+    server: Server,
+    records: Vec<Migration>,
+}
+
+async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>, RequestError> {
+    let mut present = Vec::new();
+    for instance in instances {
+        // The operator sees where a member's instance is; the member does not.
+        let server = cloud.operator.servers.watch(instance.id.clone());
+        let records = cloud.operator.migrations.watch(instance.id.clone());
+        let (server, records) = futures_util::try_join!(server.look(), records.look())?;
+        if let Some(server) = server {
+            present.push(Now { instance, server, records: records.unwrap_or_default() });
+        }
+    }
+    let mut findings: Vec<String> = present.iter().flat_map(in_flight).collect();
+    if has_placement(&cloud.operator).await? {
+        let allocated = allocations(cloud).await?;
+        findings.extend(present.iter().flat_map(|now| misallocated(now, &allocated)));
+    } else {
+        stream::log("allocations are not judged: this cloud's catalog has no placement service");
+    }
+    for now in present.iter().filter(|now| now.server.has_addresses()) {
+        findings.extend(misbound(cloud, now).await?);
+    }
+    Ok(findings)
+}
+
+/// Tasks and migrations of an instance that are not over.
+fn in_flight(now: &Now<'_>) -> Vec<String> {
+    let name = &now.instance.name;
+    let task =
+        now.server.task_state.as_ref().map(|task| format!("{name} still has the task {task}"));
+    let records = now.records.iter().filter(|record| !record.status.is_final());
+    let records = records.map(|record| {
+        format!("migration record {} of {name} is still {}", record.id, record.status)
+    });
+    task.into_iter().chain(records).collect()
+}
+
+/// Who has something of which provider.
+async fn allocations(cloud: &Cloud) -> Result<Allocated, RequestError> {
+    let session = cloud.operator.compute.session();
+    let mut allocated = Allocated::new();
+    for provider in placement::resource_providers(session).await? {
+        for consumer in placement::allocations_on(session, &provider.uuid).await?.into_keys() {
+            allocated.entry(consumer).or_default().insert(provider.name.clone());
+        }
+    }
+    Ok(allocated)
+}
+
+/// What an instance and its migrations have, where it is not what they should have.
+fn misallocated(now: &Now<'_>, allocated: &Allocated) -> Vec<String> {
+    let name = &now.instance.name;
+    let has = allocated.get(now.server.id.as_str()).cloned().unwrap_or_default();
+    let should: BTreeSet<String> = now.server.hypervisor_hostname.clone().into_iter().collect();
+    let mut findings = Vec::new();
+    if has != should {
+        findings.push(format!(
+            "{name} runs on {} but is charged on {}",
+            listed(&should),
+            listed(&has)
+        ));
+    }
+    for record in &now.records {
+        let held = record.uuid.as_ref().and_then(|uuid| allocated.get(uuid.as_str()));
+        if let Some(held) = held {
+            findings.push(format!(
+                "{} is still charged for migration record {} of {name}",
+                listed(held),
+                record.id
+            ));
+        }
+    }
+    findings
+}
+
+fn listed(providers: &BTreeSet<String>) -> String {
+    match providers.is_empty() {
+        true => "no compute".to_owned(),
+        false => providers.iter().map(String::as_str).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+/// Ports of an instance that are bound to another compute than it runs on.
+async fn misbound(cloud: &Cloud, now: &Now<'_>) -> Result<Vec<String>, RequestError> {
+    let ports = network::ports_of(cloud.operator.compute.session(), &now.server.id).await?;
+    let elsewhere = ports.into_iter().filter(|port| port.host != now.server.host);
+    let on = |host: &Option<_>| host.as_ref().map_or("no compute".to_owned(), ToString::to_string);
+    let name = &now.instance.name;
+    Ok(elsewhere
+        .map(|port| {
+            format!(
+                "port {} of {name} is bound to {}, but {name} runs on {}",
+                port.id,
+                on(&port.host),
+                on(&now.server.host)
+            )
+        })
+        .collect())
+}
+
+/// Demands that nothing of the scenario is left, within the pace `settle`: no instance of any of
+/// its names, no port, and no allocation of its instances or migrations; on a cloud of its own, no
+/// allocation at all.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with everything that is left.
+pub async fn leftovers<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
+    let instances: Vec<&Instance> = instances.collect();
+    let ours: BTreeMap<String, String> = instances
+        .iter()
+        .map(|instance| (instance.id.to_string(), instance.name.to_string()))
+        .collect();
+    settled(cloud, "nothing to be left", async || {
+        let mut left = Vec::new();
+        for party in cloud.parties() {
+            let named =
+                party.compute.servers(&ServerFilter::name(format!("^{}", cloud.prefix()))).await?;
+            left.extend(named.iter().map(|server| {
+                format!("instance {} ({}) is left, {}", server.name, server.id, server.state_line())
+            }));
+        }
+        if !instances.is_empty() && has_placement(&cloud.operator).await? {
+            let allocated = allocations(cloud).await?;
+            left.extend(allocated.iter().filter_map(|(consumer, providers)| {
+                left_allocation(cloud, &ours, consumer, providers)
+            }));
+        }
+        for instance in instances.iter().filter(|instance| instance.noted.has_addresses()) {
+            let ports = network::ports_of(cloud.operator.compute.session(), &instance.id).await?;
+            left.extend(
+                ports
+                    .into_iter()
+                    .map(|port| format!("port {} of {} is left", port.id, instance.name)),
+            );
+        }
+        Ok(left)
+    })
+    .await
+}
+
+fn left_allocation(
+    cloud: &Cloud,
+    ours: &BTreeMap<String, String>,
+    consumer: &str,
+    providers: &BTreeSet<String>,
+) -> Option<String> {
+    let place = listed(providers);
+    match ours.get(consumer) {
+        Some(name) => Some(format!("{place} is still charged for {name}, which is deleted")),
+        None if cloud.facts.shared => None,
+        None => Some(format!("{place} is still charged for {consumer}, which is no instance")),
+    }
+}

@@ -1,0 +1,345 @@
+//! Judging from outside: what became of a migration, and whether anything else happened.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join_all;
+
+use crate::api::compute::{Migration, MigrationStatus, Server, Status};
+use crate::control::Cloud;
+use crate::events::names::ComputeName;
+
+use super::live_migration::{Ended, until_over};
+use super::{Instance, Problem, computes, look};
+
+/// How an instance is to be after a migration.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// ACTIVE on this compute.
+    RunningOn(ComputeName),
+    /// PAUSED on this compute.
+    PausedOn(ComputeName),
+    /// ACTIVE on any compute but the one that it was noted on.
+    RunningElsewhere,
+}
+
+/// Waits for the end of the migration and demands that it succeeded: the record that was new is
+/// `completed`, of type `live-migration`, and names the right source; the instance is on the
+/// record's destination, in the state that it had, with no task.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with what is not so; if the record did not complete, with the cloud's reason.
+pub async fn completed(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
+    let Ended { record, server } = until_over(cloud, instance).await?;
+    if record.status != MigrationStatus::Completed {
+        return Err(Problem::seen(why_not_completed(cloud, instance, &record, &server).await));
+    }
+    let name = &instance.name;
+    let line = record_line(&record);
+    let source = instance.compute()?;
+    let wrong = if record.migration_type.as_deref().is_some_and(|kind| kind != "live-migration") {
+        Some(format!("{line} of {name} is of another type: {:?}", record.migration_type))
+    } else if record.source_compute.as_ref() != Some(&source) {
+        Some(format!("{line} of {name} does not name its source, {source}"))
+    } else if server.host.as_ref() == Some(&source) {
+        Some(format!("{name} is still on {source}, but {line} is completed"))
+    } else if server.host != record.dest_compute {
+        Some(format!("{name} is on {}, but {line} is completed", on(&server)))
+    } else if server.status != instance.noted.status {
+        Some(format!(
+            "{name} was {} and is {} after {line}",
+            instance.noted.status,
+            server.state_line()
+        ))
+    } else {
+        None
+    };
+    wrong.map_or(Ok(()), |wrong| Err(Problem::seen(wrong)))
+}
+
+/// Waits for the end of the migration, however it ends.
+///
+/// # Errors
+///
+/// If it does not end.
+pub async fn ended(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
+    until_over(cloud, instance).await.map(drop)
+}
+
+/// Waits for the end of the migration and demands that it failed because no compute could take the
+/// instance, as the event of its action says.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with what happened instead.
+pub async fn failed_without_destination(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
+    let Ended { record, server } = until_over(cloud, instance).await?;
+    let line = record_line(&record);
+    let name = &instance.name;
+    if !matches!(record.status, MigrationStatus::Error | MigrationStatus::Failed) {
+        let place = on(&server);
+        return Err(Problem::seen(format!(
+            "the migration of {name} was to fail, but {line} is {}, and {name} is on {place}",
+            record.status
+        )));
+    }
+    let reasons = reasons(cloud, instance).await?;
+    if reasons.iter().any(|reason| reason.contains("No valid host was found")) {
+        return Ok(());
+    }
+    let said = if reasons.is_empty() {
+        "gives no reason".to_owned()
+    } else {
+        format!("says: {}", reasons.join("; "))
+    };
+    Err(Problem::seen(format!(
+        "the migration of {name} failed, but not for want of a valid destination: {line} is {}, and the cloud {said}",
+        record.status
+    )))
+}
+
+/// Demands that the instance is as `ending` says, with no task.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with where and how it is instead.
+pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<(), Problem> {
+    let server = look(cloud, instance).await?;
+    let (status, right_place, wanted) = match &ending {
+        Ending::RunningOn(compute) => {
+            (Status::Active, server.host.as_ref() == Some(compute), format!("running on {compute}"))
+        }
+        Ending::PausedOn(compute) => {
+            (Status::Paused, server.host.as_ref() == Some(compute), format!("paused on {compute}"))
+        }
+        Ending::RunningElsewhere => {
+            let source = instance.compute()?;
+            let elsewhere = server.host.as_ref().is_some_and(|host| *host != source);
+            (Status::Active, elsewhere, format!("running on another compute than {source}"))
+        }
+    };
+    if right_place && server.status == status && server.task_state.is_none() {
+        return Ok(());
+    }
+    let name = &instance.name;
+    Err(Problem::seen(format!(
+        "{name} was to be {wanted}, but is {} on {}",
+        server.state_line(),
+        on(&server)
+    )))
+}
+
+/// Demands that each instance is as it was noted: compute, state, task, power state, time of the
+/// last change; and that it has no new migration record.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with everything that differs.
+pub async fn unchanged<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
+    let looks = instances.map(async |instance| {
+        let server = look(cloud, instance).await?;
+        let mut changes = differences(instance, &server);
+        if server.updated != instance.noted.updated {
+            changes.push(format!(
+                "was changed at {}",
+                server.updated.as_deref().unwrap_or("an unknown time")
+            ));
+        }
+        let records = cloud.operator.migrations.watch(instance.id.clone()).look().await?;
+        let new = records
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|record| Some(record.id) > instance.migration);
+        changes.extend(
+            new.map(|record| format!("has {}, which is {}", record_line(&record), record.status)),
+        );
+        Ok::<_, Problem>(sentence(instance, &changes))
+    });
+    nothing_in(try_join_all(looks).await?)
+}
+
+/// Demands that each instance is where and how it was noted, though something was asked of it.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with everything that differs.
+pub async fn still_there<'a>(
+    cloud: &Cloud,
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
+    let looks = instances.map(async |instance| {
+        let server = look(cloud, instance).await?;
+        Ok::<_, Problem>(sentence(instance, &differences(instance, &server)))
+    });
+    nothing_in(try_join_all(looks).await?)
+}
+
+/// What of an instance is not as it was noted; its host may be hidden from who looks.
+fn differences(instance: &Instance, server: &Server) -> Vec<String> {
+    let noted = &instance.noted;
+    let mut changes = Vec::new();
+    if server.host != noted.host || server.host_id != noted.host_id {
+        changes.push(format!("moved from {} to {}", on(noted), on(server)));
+    }
+    if server.status != noted.status || server.task_state.is_some() {
+        changes.push(format!("was {} and is {}", noted.state_line(), server.state_line()));
+    }
+    if server.power_state != noted.power_state {
+        changes.push("has another power state".to_owned());
+    }
+    changes
+}
+
+fn sentence(instance: &Instance, changes: &[String]) -> Option<String> {
+    (!changes.is_empty()).then(|| format!("{} {}", instance.name, changes.join(", ")))
+}
+
+fn nothing_in(found: Vec<Option<String>>) -> Result<(), Problem> {
+    let found: Vec<String> = found.into_iter().flatten().collect();
+    if found.is_empty() { Ok(()) } else { Err(Problem::seen(found.join("; "))) }
+}
+
+/// Demands that all instances were reserved by one request.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with the reservations.
+pub fn one_reservation<'a>(instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
+    let reservations = reservations(instances);
+    let distinct: BTreeSet<&String> = reservations.iter().collect();
+    match distinct.len() {
+        1 => Ok(()),
+        _ => Err(Problem::seen(format!(
+            "the instances do not share one reservation: {}",
+            reservations.join(", ")
+        ))),
+    }
+}
+
+/// Demands that each instance was reserved by a request of its own.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with the reservations.
+pub fn no_shared_reservation<'a>(
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
+    let reservations = reservations(instances);
+    let distinct: BTreeSet<&String> = reservations.iter().collect();
+    if distinct.len() == reservations.len() {
+        return Ok(());
+    }
+    Err(Problem::seen(format!("some instances share a reservation: {}", reservations.join(", "))))
+}
+
+fn reservations<'a>(instances: impl Iterator<Item = &'a Instance>) -> Vec<String> {
+    let reservation = |instance: &Instance| match &instance.noted.reservation_id {
+        Some(id) => id.to_string(),
+        None => format!("none for {}", instance.name),
+    };
+    instances.map(reservation).collect()
+}
+
+/// Demands that the cloud gave each instance another name, and numbered them from 0 within their
+/// request.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with names and numbers.
+pub fn own_names_and_numbers<'a>(
+    instances: impl Iterator<Item = &'a Instance>,
+) -> Result<(), Problem> {
+    let servers: Vec<&Server> = instances.map(|instance| &instance.noted).collect();
+    let names: BTreeSet<&String> = servers.iter().map(|server| &server.name).collect();
+    let mut numbers: Vec<Option<u32>> = servers.iter().map(|server| server.launch_index).collect();
+    numbers.sort();
+    let count = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    if names.len() == servers.len() && numbers.iter().copied().eq((0..count).map(Some)) {
+        return Ok(());
+    }
+    let each = servers.iter().map(|server| match server.launch_index {
+        Some(number) => format!("{} is number {number}", server.name),
+        None => format!("{} has no number", server.name),
+    });
+    Err(Problem::seen(format!("names or numbers repeat: {}", each.collect::<Vec<_>>().join(", "))))
+}
+
+fn record_line(record: &Migration) -> String {
+    let end = |compute: &Option<ComputeName>| {
+        compute.as_ref().map_or("no compute".to_owned(), ToString::to_string)
+    };
+    format!(
+        "migration record {} ({} -> {})",
+        record.id,
+        end(&record.source_compute),
+        end(&record.dest_compute)
+    )
+}
+
+fn on(server: &Server) -> String {
+    server
+        .host
+        .as_ref()
+        .map_or_else(|| "a compute that is not shown".to_owned(), ToString::to_string)
+}
+
+/// Everything that tells a reader why a migration did not complete.
+async fn why_not_completed(
+    cloud: &Cloud,
+    instance: &Instance,
+    record: &Migration,
+    server: &Server,
+) -> String {
+    let name = &instance.name;
+    let mut lines = vec![format!(
+        "the migration of {name} did not complete: {} is {}, and {name} is {} on {}",
+        record_line(record),
+        record.status,
+        server.state_line(),
+        on(server)
+    )];
+    match reasons(cloud, instance).await {
+        Ok(reasons) if reasons.is_empty() => {
+            lines.push("the cloud gives no reason in the instance's actions".to_owned())
+        }
+        Ok(reasons) => {
+            lines.extend(reasons.into_iter().map(|reason| format!("the cloud says: {reason}")))
+        }
+        Err(problem) => lines.push(format!("the cloud's reason could not be read: {problem}")),
+    }
+    match computes::usable(cloud).await {
+        Ok(usable) => lines.push(format!("computes that are enabled and up: {}", names(&usable))),
+        Err(problem) => lines.push(format!("the computes could not be read: {problem}")),
+    }
+    if instance.booted_with > 1 {
+        lines.push(format!(
+            "{name} is one of {} instances booted together by one request",
+            instance.booted_with
+        ));
+    }
+    lines.join("\n  ")
+}
+
+fn names(computes: &[ComputeName]) -> String {
+    computes.iter().map(ComputeName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What the events of the newest live migration say that went wrong.
+async fn reasons(cloud: &Cloud, instance: &Instance) -> Result<Vec<String>, Problem> {
+    let compute = &cloud.operator.compute;
+    let actions = compute.instance_actions(&instance.id).await?;
+    let Some(action) = actions.into_iter().find(|action| action.action == "live-migration") else {
+        return Ok(Vec::new());
+    };
+    let details = compute.instance_action(&instance.id, &action.request_id).await?;
+    let failed =
+        details.events.into_iter().filter(|event| event.result.as_deref() == Some("Error"));
+    Ok(failed
+        .map(|event| {
+            format!("{} ({})", event.details.as_deref().unwrap_or("no details").trim(), event.event)
+        })
+        .collect())
+}

@@ -1,0 +1,177 @@
+//! What takes several calls: boot together, live-migrate, judge, audit, clean up.
+//!
+//! Steps and the runner's surroundings call these; each takes the scenario's [`Cloud`] and says in
+//! words of the features what it found. None of them knows a sentence.
+
+pub mod audit;
+pub mod boot;
+pub mod clean_up;
+pub mod computes;
+pub mod confirm;
+pub mod live_migration;
+pub mod members;
+pub mod refusal;
+pub mod sweep;
+
+use crate::api::RequestError;
+use crate::api::compute::Server;
+use crate::api::discover::DiscoverError;
+use crate::control::{Cloud, NoMember};
+use crate::events::names::{ComputeName, InstanceName, MigrationNumber, ServerId};
+use crate::journal::{Account, JournalError};
+use crate::wait::WaitError;
+
+/// An instance of a scenario.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// What the scenario calls it.
+    pub name: InstanceName,
+    /// With whose credentials it was booted.
+    pub account: Account,
+    /// The cloud's id.
+    pub id: ServerId,
+    /// How it was when it was last noted, before the action that is judged.
+    pub noted: Server,
+    /// Whether something was asked of it since then.
+    pub acted_on: bool,
+    /// The record of the migration that was asked for last, if there is one.
+    pub migration: Option<MigrationNumber>,
+    /// How many instances the request that made it asked for.
+    pub booted_with: u32,
+    came_from: Option<ComputeName>,
+}
+
+impl Instance {
+    /// An instance just made, as the cloud first showed it.
+    pub fn new(name: InstanceName, account: Account, seen: Server, booted_with: u32) -> Self {
+        let id = seen.id.clone();
+        Self {
+            name,
+            account,
+            id,
+            noted: seen,
+            acted_on: false,
+            migration: None,
+            booted_with,
+            came_from: None,
+        }
+    }
+
+    /// Notes how it is now; a compute that it left is where it came from.
+    pub fn note(&mut self, seen: Server) {
+        if self.noted.host.is_some() && self.noted.host != seen.host {
+            self.came_from = self.noted.host.clone();
+        }
+        self.noted = seen;
+        self.acted_on = false;
+    }
+
+    /// The compute that it was on when it was last noted.
+    ///
+    /// # Errors
+    ///
+    /// If it was on none, or the cloud did not say.
+    pub fn compute(&self) -> Result<ComputeName, Problem> {
+        let host = self.noted.host.clone();
+        host.ok_or_else(|| {
+            Problem::seen(format!("the cloud does not say on which compute {} is", self.name))
+        })
+    }
+
+    /// The compute that it was on before it moved to where it was noted.
+    ///
+    /// # Errors
+    ///
+    /// If it did not move.
+    pub fn came_from(&self) -> Result<ComputeName, Problem> {
+        let from = self.came_from.clone();
+        from.ok_or_else(|| {
+            Problem::seen(format!("{} did not come from another compute", self.name))
+        })
+    }
+}
+
+/// Why an operation did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The cloud could not be asked, or did not answer as the API reference says.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Something did not come.
+    #[error(transparent)]
+    Wait(#[from] WaitError<RequestError>),
+    /// What is to be done can't be written down, so it was not done.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// There is nothing to boot from.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// There are no credentials of a plain member.
+    #[error(transparent)]
+    NoMember(#[from] NoMember),
+    /// A sentence names an instance that the scenario does not have.
+    #[error(transparent)]
+    UnknownInstance(#[from] UnknownInstance),
+    /// A sentence refers to something that was not said.
+    #[error(transparent)]
+    NotSaid(#[from] NotSaid),
+    /// What was seen is not what should be.
+    #[error("{0}")]
+    Seen(String),
+}
+
+/// A name that no instance of the scenario has.
+#[derive(Debug, thiserror::Error)]
+#[error("no instance of this scenario is called {name}; there are: {known}")]
+pub struct UnknownInstance {
+    /// The name.
+    pub name: InstanceName,
+    /// Those that there are.
+    pub known: String,
+}
+
+/// Something that a sentence refers to and no sentence before it said.
+#[derive(Debug, thiserror::Error)]
+#[error("no step before this one says {0}")]
+pub struct NotSaid(pub &'static str);
+
+impl Problem {
+    /// What was seen, in words, where it is not what should be.
+    pub fn seen(what: impl Into<String>) -> Self {
+        Self::Seen(what.into())
+    }
+}
+
+/// The answer to a request that a feature may judge: accepted, or refused with a reason.
+#[derive(Clone, Debug)]
+pub struct Answered(Result<(), RequestError>);
+
+impl Answered {
+    /// Takes an answer; what is neither a success nor a refusal (4xx) is a problem of its own.
+    ///
+    /// # Errors
+    ///
+    /// The request's error, if the cloud did not answer or answered with another code.
+    pub fn from_result<T>(
+        result: Result<T, RequestError>,
+    ) -> Result<(Option<T>, Self), RequestError> {
+        match result {
+            Ok(answer) => Ok((Some(answer), Self(Ok(())))),
+            Err(error) if error.status().is_some_and(|status| (400..500).contains(&status)) => {
+                Ok((None, Self(Err(error))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The refusal; `None` if the request was accepted.
+    pub fn refusal(&self) -> Option<&RequestError> {
+        self.0.as_ref().err()
+    }
+}
+
+/// Looks at an instance once, together with all who look at the same time.
+pub(crate) async fn look(cloud: &Cloud, instance: &Instance) -> Result<Server, Problem> {
+    let seen = cloud.party(instance.account)?.servers.watch(instance.id.clone()).look().await?;
+    seen.ok_or_else(|| Problem::seen(format!("{} is gone", instance.name)))
+}

@@ -1,0 +1,185 @@
+//! The lines at the bottom of a terminal: what runs just now and what it waits for.
+//!
+//! They are drawn below what is told for good, erased before the next of it is written, and drawn
+//! again. One event makes one write, so nothing flickers.
+
+use std::time::{Duration, Instant};
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::report::fold::{At, Verdict};
+use crate::report::text::{Paint, ends_at, fitted, span, squeezed};
+
+/// How many running scenarios are shown.
+const SHOWN: usize = 8;
+/// The shortest time between two drawings of the same lines.
+const REST: Duration = Duration::from_millis(50);
+/// The frames of a turning mark.
+const TURNING: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+pub(super) struct Live {
+    on: bool,
+    width: usize,
+    paint: Paint,
+    clock: fn() -> Instant,
+    began: Instant,
+    drawn_at: Option<Instant>,
+    /// Lines that stand on the terminal now.
+    drawn: usize,
+    running: Vec<Running>,
+    planned: usize,
+    passed: usize,
+    failed: usize,
+    left_behind: usize,
+    skipped: usize,
+}
+
+struct Running {
+    at: At,
+    since: Instant,
+    name: String,
+    doing: String,
+}
+
+impl Live {
+    pub(super) fn new(on: bool, width: usize, paint: Paint, clock: fn() -> Instant) -> Self {
+        Self {
+            on,
+            width: width.max(20),
+            paint,
+            clock,
+            began: clock(),
+            drawn_at: None,
+            drawn: 0,
+            running: Vec::new(),
+            planned: 0,
+            passed: 0,
+            failed: 0,
+            left_behind: 0,
+            skipped: 0,
+        }
+    }
+
+    pub(super) fn planned(&mut self, scenarios: usize) {
+        self.planned = scenarios;
+    }
+
+    pub(super) fn begin(&mut self, at: At, name: String) {
+        self.running.push(Running { at, since: (self.clock)(), name, doing: String::new() });
+    }
+
+    pub(super) fn doing(&mut self, at: At, doing: String) {
+        if let Some(running) = self.running.iter_mut().find(|own| own.at == at) {
+            running.doing = doing;
+        }
+    }
+
+    pub(super) fn end(&mut self, at: At, verdict: &Verdict, will_be_retried: bool) {
+        self.running.retain(|own| own.at != at);
+        if will_be_retried {
+            return;
+        }
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Failed => self.failed += 1,
+            Verdict::LeftBehind => self.left_behind += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Unfinished | Verdict::NotStarted => {}
+        }
+    }
+
+    /// From now on nothing is drawn.
+    pub(super) fn stop(&mut self) {
+        self.running.clear();
+        self.planned = 0;
+    }
+
+    /// `text` for good, with the live lines moved below it.
+    pub(super) fn around(&mut self, text: &str) -> String {
+        if text.is_empty() {
+            return self.redrawn();
+        }
+        format!("{}{text}{}", self.erased(), self.drawn())
+    }
+
+    /// The live lines anew, unless they were drawn just now.
+    pub(super) fn redrawn(&mut self) -> String {
+        let now = (self.clock)();
+        let rests = self.drawn_at.is_some_and(|at| now.saturating_duration_since(at) < REST);
+        if !self.on || rests {
+            return String::new();
+        }
+        format!("{}{}", self.erased(), self.drawn())
+    }
+
+    fn erased(&mut self) -> String {
+        match std::mem::take(&mut self.drawn) {
+            0 => String::new(),
+            // Up to the first of them, then clear to the end of the screen.
+            lines => format!("\x1b[{lines}F\x1b[J"),
+        }
+    }
+
+    fn drawn(&mut self) -> String {
+        if !self.on || self.planned == 0 {
+            return String::new();
+        }
+        let now = (self.clock)();
+        self.drawn_at = Some(now);
+        let lines = self.lines(now);
+        self.drawn = lines.len();
+        // Without wrapping, a line stays one line on a terminal that has become narrower.
+        format!("\x1b[?7l{}\n\x1b[?7h", lines.join("\n"))
+    }
+
+    fn lines(&self, now: Instant) -> Vec<String> {
+        let shown = self.running.iter().take(SHOWN);
+        let mut lines: Vec<String> = shown.map(|own| self.running_line(own, now)).collect();
+        if self.running.len() > SHOWN {
+            let more = format!("  … and {} more", self.running.len() - SHOWN);
+            lines.push(self.paint.quiet(&more));
+        }
+        lines.push(self.counter(now));
+        lines
+    }
+
+    fn running_line(&self, own: &Running, now: Instant) -> String {
+        let turned = now.saturating_duration_since(self.began).as_millis() / 100;
+        let turning = TURNING[usize::try_from(turned % 10).unwrap_or(0)];
+        let since = whole(now.saturating_duration_since(own.since));
+        let room = self.width.saturating_sub(since.width() + 9);
+        let name_room = (room / 2).max(room.saturating_sub(own.doing.width()));
+        let name = fitted(&own.name, name_room);
+        // The end of a wait's line is the state that was seen last.
+        let doing = squeezed(&own.doing, room.saturating_sub(name.width()));
+        let plain = format!("  {turning} {name}  {doing}");
+        let turning = self.paint.odd(turning);
+        let line = format!("  {turning} {name}  {}", self.paint.quiet(&doing));
+        ends_at(self.width - 1, &line, &plain, &since, str::to_owned)
+    }
+
+    fn counter(&self, now: Instant) -> String {
+        let done = self.passed + self.failed + self.left_behind + self.skipped;
+        let mut parts = vec![format!("{done} of {} done", self.planned)];
+        let counts = [
+            (self.passed, "passed"),
+            (self.failed, "failed"),
+            (self.left_behind, "left something behind"),
+            (self.skipped, "skipped"),
+            (self.running.len(), "running"),
+        ];
+        let told = counts.into_iter().filter(|&(count, _)| count > 0);
+        parts.extend(told.map(|(count, what)| format!("{count} {what}")));
+        parts.push(whole(now.saturating_duration_since(self.began)));
+        let line = parts.join(" · ");
+        format!("  {}", fitted(&line, self.width.saturating_sub(3)))
+    }
+}
+
+/// Without fractions, which would only flicker.
+fn whole(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        _ => span(time),
+    }
+}

@@ -1,0 +1,98 @@
+//! The live lines, on a terminal that is small enough to stand here.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::samples;
+use super::script::Script;
+use crate::events::stream::Listener;
+use crate::report::console::{Console, Options};
+
+thread_local! {
+    static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Moves only when a test says so.
+fn clock() -> Instant {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    *BEGIN.get_or_init(Instant::now) + PASSED.get()
+}
+
+/// Understands what the console writes: lines, cursor up, clear to the end, wrapping on and off.
+#[derive(Default)]
+struct Screen {
+    lines: Vec<String>,
+}
+
+impl Screen {
+    fn show(&mut self, written: &str) {
+        let mut rest = written;
+        while let Some(next) = rest.chars().next() {
+            if let Some(sequence) = rest.strip_prefix("\u{1b}[") {
+                let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap();
+                let (argument, command) = (&sequence[..end], &sequence[end..=end]);
+                match command {
+                    "F" => {
+                        let up: usize = argument.parse().unwrap();
+                        // The cursor stands below the last line: what is cleared is what is above.
+                        let kept = self.lines.len() - 1 - up;
+                        self.lines.truncate(kept);
+                        self.lines.push(String::new());
+                    }
+                    "J" | "h" | "l" => {}
+                    other => panic!("the console never writes {other}"),
+                }
+                rest = &sequence[end + 1..];
+                continue;
+            }
+            if self.lines.is_empty() {
+                self.lines.push(String::new());
+            }
+            match next {
+                '\n' => self.lines.push(String::new()),
+                other => self.lines.last_mut().unwrap().push(other),
+            }
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+}
+
+fn screen_after(script: &Script, events: usize) -> String {
+    let options = Options { live: true, width: 72, ..Options::default() };
+    let mut out = Vec::new();
+    PASSED.set(Duration::ZERO);
+    let mut console = Console::with_clock(&mut out, options, clock);
+    for event in &script.events[..events] {
+        console.hear(event).unwrap();
+        PASSED.set(PASSED.get() + Duration::from_millis(400));
+        console.tick().unwrap();
+    }
+    let mut screen = Screen::default();
+    screen.show(&String::from_utf8(out).unwrap());
+    screen.lines.join("\n")
+}
+
+#[test]
+fn below_what_is_told_stands_what_runs() {
+    let script = samples::interleaved();
+    let waits = script
+        .events
+        .iter()
+        .position(|event| matches!(event, crate::events::stream::Event::Waiting { .. }));
+    let screen = screen_after(&script, waits.unwrap() + 1);
+    insta::assert_snapshot!(screen);
+}
+
+#[test]
+fn at_the_end_only_the_report_stands() {
+    let script = samples::interleaved();
+    let screen = screen_after(&script, script.events.len());
+    let mut out = Vec::new();
+    let options = Options { width: 72, ..Options::default() };
+    let mut console = Console::new(&mut out, options);
+    for event in &script.events {
+        console.hear(event).unwrap();
+    }
+    assert_eq!(screen, String::from_utf8(out).unwrap());
+}

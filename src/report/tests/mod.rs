@@ -1,0 +1,8 @@
+//! The reports over streams made by hand; `script` writes them.
+
+mod console;
+mod fold;
+mod junit;
+mod live;
+mod samples;
+mod script;
