@@ -15,7 +15,9 @@ use crate::events::names::RunId;
 use crate::events::stream::{Event, Listener, Speaker};
 use crate::report::console::{Console, Options};
 use crate::report::{Run as Told, junit};
-use crate::runner::{self, Catalogue, Fit, Input, Library, Outcome as Ran, Plan, Selection, Source, cancel, source};
+use crate::runner::{
+    self, Catalogue, Fit, Input, Library, Outcome as Ran, Plan, Selection, Source, cancel, source,
+};
 use crate::world::ComputeWorld;
 
 use super::settings::{Resolved, Settings};
@@ -86,7 +88,12 @@ pub(super) fn run(run: &Run) -> Outcome {
         return Err(Stop { exit: Exit::NothingRan, message });
     }
     let runtime = super::runtime()?;
-    let opening = Target::open(resolved.config.clone(), RunId::random(), &resolved.environment, &resolved.folder);
+    let opening = Target::open(
+        resolved.config.clone(),
+        RunId::random(),
+        &resolved.environment,
+        &resolved.folder,
+    );
     let target = runtime.block_on(opening).map_err(|error| {
         let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
         Stop::new(exit, &error)
@@ -117,12 +124,18 @@ pub(super) fn run(run: &Run) -> Outcome {
     });
     let told = run.tell(&hear, heading);
     let Ok(ran) = running.join() else {
-        return Err(Stop { exit: Exit::Internal, message: "the runner panicked; that is a bug".to_owned() });
+        return Err(Stop {
+            exit: Exit::Internal,
+            message: "the runner panicked; that is a bug".to_owned(),
+        });
     };
     run.write_reports(&told.map_err(|error| Stop::new(Exit::Internal, &error))?)?;
     let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
     if !unsettled.is_empty() {
-        anstream::eprintln!("left behind; `whimbrel sweep` removes it:\n  {}", unsettled.lines().join("\n  "));
+        anstream::eprintln!(
+            "left behind; `whimbrel sweep` removes it:\n  {}",
+            unsettled.lines().join("\n  ")
+        );
     }
     Ok(exit_of(&ran))
 }
@@ -156,15 +169,19 @@ fn heading(target: &Target, resolved: &Resolved) -> Vec<String> {
 /// The environment may name a cloud; alone it never chooses one.
 fn ignored_cloud(environment: &Environment) -> Option<String> {
     let cloud = environment.get("OS_CLOUD")?;
-    Some(format!("OS_CLOUD={cloud} is set and not used: a run leaves the embedded cloud only with --cloud {cloud}"))
+    Some(format!(
+        "OS_CLOUD={cloud} is set and not used: a run leaves the embedded cloud only with --cloud {cloud}"
+    ))
 }
 
 impl Run {
     fn plan(&self, resolved: &Resolved) -> Result<Plan<ComputeWorld>, Stop> {
         let sources = self.sources(resolved)?;
-        let selection = Selection::new(&self.tags, &self.name).map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
+        let selection = Selection::new(&self.tags, &self.name)
+            .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
         let library = Library::read(sources);
-        let plan = Plan::new(library, &selection, &Catalogue::of_world(), runner::Order::Written);
+        let plan =
+            Plan::new(library, &selection, &Catalogue::new(), runner::Order::Written, |_| None);
         plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
     }
 
@@ -174,7 +191,10 @@ impl Run {
         let found = if !named.is_empty() {
             source::find(&resolved.folder, &named)
         } else if resolved.folder.join("features").is_dir() {
-            source::find(&resolved.folder, &["features".parse().unwrap_or_else(|never| match never {})])
+            source::find(
+                &resolved.folder,
+                &["features".parse().unwrap_or_else(|never| match never {})],
+            )
         } else {
             source::embedded(built_in(&FEATURES), &[])
         };
@@ -208,14 +228,21 @@ impl Run {
     fn write_reports(&self, told: &Told) -> Result<(), Stop> {
         let Some(path) = &self.junit else { return Ok(()) };
         let xml = junit(told).map_err(|error| Stop::new(Exit::Internal, &error))?;
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, xml));
-        written.map_err(|error| Stop { exit: Exit::Usage, message: format!("--junit {}: {error}", path.display()) })
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(path, xml));
+        written.map_err(|error| Stop {
+            exit: Exit::Usage,
+            message: format!("--junit {}: {error}", path.display()),
+        })
     }
 }
 
 /// Paths, as if they lay in a folder `features`, and texts of the features that are built in.
 fn built_in<'a>(folder: &'a Dir<'a>) -> Vec<(&'a str, &'a str)> {
-    let files = folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
+    let files =
+        folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
     let own = files.filter(|(path, _)| path.ends_with(".feature"));
     own.chain(folder.dirs().flat_map(built_in)).collect()
 }

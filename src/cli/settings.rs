@@ -76,7 +76,10 @@ impl Settings {
     fn flags(&self, layers: &mut Layers) -> Result<(), Stop> {
         let usage = |error: ConfigError| Stop::new(Exit::Usage, &error);
         for pair in &self.set {
-            let wrong = || Stop { exit: Exit::Usage, message: format!("--set {pair}: write KEY=VALUE, such as --set pace.boot.limit=5m") };
+            let wrong = || Stop {
+                exit: Exit::Usage,
+                message: format!("--set {pair}: write KEY=VALUE, such as --set pace.boot.limit=5m"),
+            };
             let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
             layers.flag("--set", key.trim(), value.trim()).map_err(usage)?;
         }

@@ -9,7 +9,8 @@ use super::Exit;
 
 /// Cancels the run at the first signal; at the second prints what is left and ends the process.
 pub(super) async fn obey(canceller: Canceller, journal: Journal) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return; // without handlers the signals end the process, and `sweep` finds the journal
     };

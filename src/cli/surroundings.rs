@@ -35,16 +35,22 @@ impl Surroundings for OnTarget {
     }
 
     async fn books(&self, world: &mut ComputeWorld) -> Result<(), Failure> {
-        audit::books(&world.cloud, world.instances()).await.map_err(|problem| failure("audit", problem))
+        audit::books(&world.cloud, world.instances())
+            .await
+            .map_err(|problem| failure("audit", problem))
     }
 
     async fn clean_up(&self, world: &mut ComputeWorld) -> Result<(), Failure> {
         let unsettled = world.cloud.journal.unsettled();
-        clean_up::undo(&world.cloud, &unsettled).await.map_err(|behind| failure("left behind", behind))
+        clean_up::undo(&world.cloud, &unsettled)
+            .await
+            .map_err(|behind| failure("left behind", behind))
     }
 
     async fn leftovers(&self, world: &mut ComputeWorld) -> Result<(), Failure> {
-        audit::leftovers(&world.cloud, world.instances()).await.map_err(|problem| failure("left behind", problem))
+        audit::leftovers(&world.cloud, world.instances())
+            .await
+            .map_err(|problem| failure("left behind", problem))
     }
 
     async fn failed(&self, world: &mut ComputeWorld) {

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::config::clouds::Clouds;
 use crate::config::Config;
+use crate::config::clouds::Clouds;
 use crate::control::Target;
 use crate::journal::{self, Left};
 use crate::operations::sweep::{self, Swept};
@@ -27,12 +27,16 @@ pub(super) struct Sweep {
 /// Sweeps every journal of ended runs; with `--cloud`, those of that cloud.
 pub(super) fn sweep(sweep: &Sweep) -> Outcome {
     let resolved = sweep.settings.resolve(&[])?;
-    let mut left = journal::left_in(&resolved.config.journal).map_err(|error| Stop::new(Exit::Usage, &error))?;
+    let mut left = journal::left_in(&resolved.config.journal)
+        .map_err(|error| Stop::new(Exit::Usage, &error))?;
     if let Some(cloud) = &resolved.config.cloud {
         left.retain(|left| left.cloud == *cloud);
     }
     if left.is_empty() {
-        anstream::println!("nothing to sweep: no journal of an ended run in {}", resolved.config.journal.display());
+        anstream::println!(
+            "nothing to sweep: no journal of an ended run in {}",
+            resolved.config.journal.display()
+        );
         return Ok(Exit::Passed);
     }
     if sweep.dry_run {
@@ -51,7 +55,8 @@ fn show(left: &Left) {
 
 async fn sweep_all(resolved: &Resolved, all: Vec<Left>) -> Outcome {
     let usage = |error: &dyn std::error::Error| Stop::new(Exit::Usage, error);
-    let clouds = Clouds::find(&resolved.environment, &resolved.folder).map_err(|error| usage(&error))?;
+    let clouds =
+        Clouds::find(&resolved.environment, &resolved.folder).map_err(|error| usage(&error))?;
     let mut exit = Exit::Passed;
     for left in all {
         show(&left);
@@ -62,7 +67,10 @@ async fn sweep_all(resolved: &Resolved, all: Vec<Left>) -> Outcome {
             let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
             Stop::new(exit, &error)
         })?;
-        match sweep::sweep(&cloud, left).await.map_err(|error| Stop::new(Exit::LeftBehind, &error))? {
+        match sweep::sweep(&cloud, left)
+            .await
+            .map_err(|error| Stop::new(Exit::LeftBehind, &error))?
+        {
             Swept::Settled => anstream::println!("  all of it is gone"),
             Swept::Unsettled(behind) => {
                 anstream::println!("  {behind}");

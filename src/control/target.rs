@@ -37,12 +37,19 @@ struct Shared {
 }
 
 impl Shared {
-    async fn log_in(config: &Config, run: &RunId, name: &str, clouds: &Clouds) -> Result<Self, OpenError> {
+    async fn log_in(
+        config: &Config,
+        run: &RunId,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Self, OpenError> {
         let names = run_prefix(run);
         let operator = party(config, Account::Operator, clouds.cloud(name)?, &names).await?;
         let member = match &config.member {
             None => None,
-            Some(member) => Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?),
+            Some(member) => {
+                Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?)
+            }
         };
         Ok(Self { operator, member })
     }
@@ -114,14 +121,21 @@ impl Target {
         Self { config, journal: Journal::in_memory(run), facts, heading, shared: None }
     }
 
-    async fn cloud_of(config: Config, run: RunId, name: &str, clouds: &Clouds) -> Result<Self, OpenError> {
+    async fn cloud_of(
+        config: Config,
+        run: RunId,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Request { name: name.to_owned(), source };
         let shared = Shared::log_in(&config, &run, name, clouds).await?;
         let session = shared.operator.compute.session();
         let mut heading = vec![format!("target: {name} at {}", session.cloud().auth_url)];
-        heading.extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
+        heading
+            .extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
         let services = shared.operator.compute.services().await.map_err(failed)?;
-        let usable = services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
+        let usable =
+            services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
         let version = shared.operator.compute.version().await.map_err(failed)?;
         heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
         for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
@@ -142,11 +156,26 @@ impl Target {
     /// # Errors
     ///
     /// [`OpenError`].
-    pub async fn for_sweep(config: &Config, left: &Left, clouds: &Clouds) -> Result<Cloud, OpenError> {
+    pub async fn for_sweep(
+        config: &Config,
+        left: &Left,
+        clouds: &Clouds,
+    ) -> Result<Cloud, OpenError> {
         let shared = Shared::log_in(config, &left.run, &left.cloud, clouds).await?;
-        let facts = Facts { computes: None, member: shared.member.is_some(), allow: BTreeSet::new(), shared: true };
+        let facts = Facts {
+            computes: None,
+            member: shared.member.is_some(),
+            allow: BTreeSet::new(),
+            shared: true,
+        };
         let journal = Journal::in_memory(left.run.clone());
-        let target = Self { config: config.clone(), journal, facts, heading: Vec::new(), shared: Some(shared) };
+        let target = Self {
+            config: config.clone(),
+            journal,
+            facts,
+            heading: Vec::new(),
+            shared: Some(shared),
+        };
         target.cloud(0, &[]).await
     }
 

@@ -33,7 +33,7 @@ pub use catalogue::{Catalogue, Definition};
 pub use document::{Document, Library};
 pub use executor::{Failure, Settings, Surroundings, run};
 pub use outcome::{Ended, Outcome, Verdict};
-pub use plan::{Order, Plan, PlannedScenario, PlannedStep};
+pub use plan::{Fit, Order, Plan, PlannedScenario, PlannedStep};
 pub use problem::Problem;
 pub use selection::{Selection, SelectionError};
 pub use source::{Input, Source, SourceError};

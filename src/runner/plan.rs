@@ -24,6 +24,15 @@ pub enum Order {
     Random(u64),
 }
 
+/// How a scenario fits the target that it is to run on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// Why it can't run there.
+    pub skip: Option<String>,
+    /// Whether others would feel what it does, so that it has to run alone.
+    pub alone: bool,
+}
+
 /// A scenario, or a row of an outline, that will run.
 #[derive(Clone, Debug)]
 pub struct PlannedScenario {
@@ -37,6 +46,8 @@ pub struct PlannedScenario {
     pub steps: Vec<PlannedStep>,
     /// Why it is not run on this target; `None`: it is.
     pub skip: Option<String>,
+    /// Whether it runs alone because of what it does to the target.
+    pub alone: bool,
     pub(super) test_case: TestCase,
     /// The id of its one attempt.
     pub(super) started_id: String,
@@ -78,9 +89,14 @@ impl PlannedScenario {
         self.pickle.tags.iter().map(|tag| tag.name.as_str())
     }
 
-    /// Whether it must run alone: tagged `@serial`.
+    /// Its number in the plan, from 1.
+    pub fn number(&self) -> usize {
+        self.index + 1
+    }
+
+    /// Whether it must run alone: tagged `@serial`, or because of what it does to the target.
     pub fn is_serial(&self) -> bool {
-        self.tags().any(|tag| tag == "@serial")
+        self.alone || self.tags().any(|tag| tag == "@serial")
     }
 
     /// The id of the test step of the hook `at` places before (0: needs) or behind the steps.
@@ -207,6 +223,20 @@ impl<W> Plan<W> {
         self.planned.iter().map(|planned| &planned.scenario)
     }
 
+    /// Asks of each scenario that is not skipped already how it fits the target.
+    pub fn fit(&mut self, fit: impl Fn(&PlannedScenario) -> Fit) {
+        for scenario in self.planned.iter_mut().map(|planned| &mut planned.scenario) {
+            let Fit { skip, alone } = fit(scenario);
+            scenario.skip = scenario.skip.take().or(skip);
+            scenario.alone = alone;
+        }
+    }
+
+    /// Whether nothing is selected.
+    pub fn is_empty(&self) -> bool {
+        self.planned.is_empty()
+    }
+
     /// What keeps the run from starting.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -310,6 +340,7 @@ impl<'a, W> Planner<'a, W> {
             rule: case.rule,
             steps,
             skip: None,
+            alone: false,
             started_id: self.ids.next(),
             index,
         };
