@@ -14,8 +14,8 @@ use tokio::runtime::Runtime;
 use self::toy::{Toy, Toys};
 use super::source::embedded;
 use super::{
-    Catalogue, Input, Library, Order, Outcome, Plan, Selection, SelectionError, Settings, cancel,
-    run,
+    Catalogue, Fit, Input, Library, Order, Outcome, Plan, Selection, SelectionError, Settings,
+    cancel, run,
 };
 use crate::events::messages::Envelope;
 use crate::events::messages::run::{Status, TestStep, TestStepFinished};
@@ -62,10 +62,13 @@ impl<'a> Play<'a> {
         let tree = self.files.iter().map(|(uri, text)| (*uri, text.as_str()));
         let sources = embedded(tree, &inputs).expect("the inputs name files");
         let selection = Selection::new(&self.tags, &self.names)?;
-        Plan::new(Library::read(sources), &selection, &Catalogue::new(), self.order, |scenario| {
-            let moon = scenario.tags().any(|tag| tag == "@moon");
-            moon.then(|| "there is no moon here".to_owned())
-        })
+        let library = Library::read(sources);
+        let mut plan = Plan::new(library, &selection, &Catalogue::new(), self.order)?;
+        plan.fit(|scenario| {
+            let is = |tag| scenario.tags().any(|it| it == tag);
+            Fit { skip: is("@moon").then(|| "there is no moon here".to_owned()), alone: is("@big") }
+        });
+        Ok(plan)
     }
 
     fn go(&self) -> Played {

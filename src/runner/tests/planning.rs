@@ -202,7 +202,7 @@ fn a_test_case_tells_what_each_parameter_caught() {
 
 #[test]
 fn the_catalogue_lists_what_the_attributes_define() {
-    let catalogue = crate::runner::Catalogue::<super::Toy>::new();
+    let catalogue = Catalogue::<Toy>::new();
     let phrases: Vec<(&str, String)> =
         catalogue.definitions().map(|it| (it.keyword, it.phrase())).collect();
     assert!(phrases.contains(&("Given", "… toy(s) of kind \"…\"".to_owned())), "{phrases:?}");

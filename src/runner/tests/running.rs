@@ -304,10 +304,10 @@ fn no_more_scenarios_run_at_once_than_allowed() {
 }
 
 #[test]
-fn serial_scenarios_run_alone_after_the_others() {
+fn what_is_serial_or_too_big_for_the_target_runs_alone_after_the_others() {
     let played = feature(&[
         "@serial\nScenario: s\n When it is alone",
-        "@serial\nScenario: t\n When it is alone",
+        "@big\nScenario: t\n When it is alone",
         "Scenario: a\n When it meets another",
         "Scenario: b\n When it meets another",
     ])
