@@ -180,8 +180,7 @@ impl Run {
         let selection = Selection::new(&self.tags, &self.name)
             .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
         let library = Library::read(sources);
-        let plan =
-            Plan::new(library, &selection, &Catalogue::new(), runner::Order::Written, |_| None);
+        let plan = Plan::new(library, &selection, &Catalogue::new(), runner::Order::Written);
         plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
     }
 

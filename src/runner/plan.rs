@@ -99,7 +99,7 @@ impl PlannedScenario {
         self.alone || self.tags().any(|tag| tag == "@serial")
     }
 
-    /// The id of the test step of the hook `at` places before (0: needs) or behind the steps.
+    /// The id of the hook `at`'s test step; hooks stand around the steps in the order of [`Hook`].
     pub(super) fn hook_step(&self, at: Hook) -> &str {
         let index = match at {
             Hook::Needs => 0,
@@ -176,8 +176,8 @@ pub struct Plan<W> {
 }
 
 impl<W> Plan<W> {
-    /// Plans what `selection` takes of `library`. `needs` says of each scenario why the target can't
-    /// run it, if so; a scenario without steps is skipped too, because it would pass for nothing.
+    /// Plans what `selection` takes of `library`; [`fit`](Self::fit) then makes it a plan for a
+    /// target. A scenario without steps is skipped, because it would pass for nothing.
     ///
     /// # Errors
     ///
@@ -188,7 +188,6 @@ impl<W> Plan<W> {
         selection: &Selection,
         catalogue: &Catalogue<W>,
         order: Order,
-        needs: impl Fn(&PlannedScenario) -> Option<String>,
     ) -> Result<Self, Vec<SelectionError>> {
         let mut library = library;
         let mut cases = selected(&mut library, selection)?;
@@ -199,7 +198,7 @@ impl<W> Plan<W> {
         let planned = cases
             .into_iter()
             .enumerate()
-            .map(|(index, case)| planner.scenario(index, case, &needs))
+            .map(|(index, case)| planner.scenario(index, case))
             .collect();
         let mut problems: Vec<Problem> =
             library.broken.iter().cloned().map(Problem::Broken).collect();
@@ -225,10 +224,9 @@ impl<W> Plan<W> {
 
     /// Asks of each scenario that is not skipped already how it fits the target.
     pub fn fit(&mut self, fit: impl Fn(&PlannedScenario) -> Fit) {
-        for scenario in self.planned.iter_mut().map(|planned| &mut planned.scenario) {
-            let Fit { skip, alone } = fit(scenario);
-            scenario.skip = scenario.skip.take().or(skip);
-            scenario.alone = alone;
+        let scenarios = self.planned.iter_mut().map(|planned| &mut planned.scenario);
+        for scenario in scenarios.filter(|it| it.skip.is_none()) {
+            Fit { skip: scenario.skip, alone: scenario.alone } = fit(scenario);
         }
     }
 
@@ -296,12 +294,7 @@ impl<'a, W> Planner<'a, W> {
         }
     }
 
-    fn scenario(
-        &mut self,
-        index: usize,
-        case: Case,
-        needs: &impl Fn(&PlannedScenario) -> Option<String>,
-    ) -> Planned<W> {
+    fn scenario(&mut self, index: usize, case: Case) -> Planned<W> {
         let mut test_steps = self.hook_steps(HookType::BeforeTestCase);
         let mut steps = Vec::new();
         let mut meanings = Vec::new();
@@ -328,7 +321,8 @@ impl<'a, W> Planner<'a, W> {
             meanings.push(self.meaning(found, step));
         }
         test_steps.extend(self.hook_steps(HookType::AfterTestCase));
-        let mut scenario = PlannedScenario {
+        let nothing = steps.is_empty().then(|| "it has no steps".to_owned());
+        let scenario = PlannedScenario {
             test_case: TestCase {
                 id: self.ids.next(),
                 pickle_id: case.pickle.id.clone(),
@@ -339,15 +333,10 @@ impl<'a, W> Planner<'a, W> {
             feature: case.feature,
             rule: case.rule,
             steps,
-            skip: None,
+            skip: nothing,
             alone: false,
             started_id: self.ids.next(),
             index,
-        };
-        scenario.skip = if scenario.steps.is_empty() {
-            Some("it has no steps".to_owned())
-        } else {
-            needs(&scenario)
         };
         Planned { scenario, meanings }
     }

@@ -1,8 +1,12 @@
 //! What is selected, and what its sentences mean.
 
-use super::{Play, feature};
+use cucumber::World;
+use gherkin::{Step, StepType};
+
+use super::{Play, Toy, feature};
 use crate::events::messages::Envelope;
-use crate::runner::{Problem, Selection};
+use crate::runner::catalogue::Found;
+use crate::runner::{Catalogue, Problem, Selection};
 
 const OUTLINE: &str = "\
 Feature: toys
@@ -198,9 +202,41 @@ fn a_test_case_tells_what_each_parameter_caught() {
 
 #[test]
 fn the_catalogue_lists_what_the_attributes_define() {
-    let catalogue = crate::runner::Catalogue::<super::Toy>::new();
+    let catalogue = Catalogue::<Toy>::new();
     let phrases: Vec<(&str, String)> =
         catalogue.definitions().map(|it| (it.keyword, it.phrase())).collect();
     assert!(phrases.contains(&("Given", "… toy(s) of kind \"…\"".to_owned())), "{phrases:?}");
     assert!(phrases.contains(&("When", "it hangs".to_owned())));
+}
+
+#[test]
+fn cucumbers_own_collection_finds_the_same_behind_the_same_keyword() {
+    let ours = Catalogue::<Toy>::new();
+    let theirs = Toy::collection();
+    let sentences = [
+        (StepType::Given, "a calm start"),
+        (StepType::Given, "1 toy of kind \"bear\""),
+        (StepType::Given, "2 toys of kind 'it\\'s'"),
+        (StepType::When, "it is given"),
+        (StepType::When, "it is doubly defined"),
+        (StepType::When, "it is neatly defined"),
+        (StepType::Then, "the lamp is on"),
+        (StepType::Then, "it says \"\""),
+        (StepType::Then, "nothing of the kind"),
+    ];
+    for (ty, text) in sentences {
+        let step = Step::builder().ty(ty).keyword("* ".into()).value(text.into()).build();
+        match (ours.find(ty, text), theirs.find(&step)) {
+            (Found::Nothing, Ok(None)) => {}
+            (Found::Several(ours), Err(theirs)) => {
+                assert_eq!(ours.len(), theirs.possible_matches.len(), "{text}");
+            }
+            (Found::One(index, caught), Ok(Some((_, _, place, context)))) => {
+                assert_eq!(caught.matches, context.matches, "{text}");
+                let line = ours.entry(index).definition.line;
+                assert_eq!(Some(line), place.map(|it| it.line), "{text}");
+            }
+            (ours, theirs) => panic!("{text}: {ours:?}, but cucumber {theirs:?}"),
+        }
+    }
 }
