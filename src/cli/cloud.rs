@@ -80,9 +80,10 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
         ..sim::Settings::default()
     };
     super::runtime()?.block_on(async {
-        let cloud = sim::Cloud::start(settings)
-            .await
-            .map_err(|error| Stop { exit: Exit::Target, message: format!("port {}: {error}", serve.port) })?;
+        let cloud = sim::Cloud::start(settings).await.map_err(|error| Stop {
+            exit: Exit::Target,
+            message: format!("port {}: {error}", serve.port),
+        })?;
         if let Some(path) = &serve.clouds_yaml {
             write_private(path, &clouds_yaml(&cloud))?;
         }
@@ -136,7 +137,8 @@ fn clouds_yaml(cloud: &sim::Cloud) -> String {
 /// Writes a file that only its owner may read.
 fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let open = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let open =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     let write = |mut file: File| {
         // The mode above counts only for a new file.
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;

@@ -9,7 +9,8 @@ use super::Exit;
 
 /// Comes back at the next Ctrl-C or SIGTERM.
 pub(super) async fn first() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         // Without handlers the signals end the process, and `sweep` finds the journal.
         return std::future::pending().await;
