@@ -200,6 +200,15 @@ impl Run {
         found.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
     }
 
+    /// The command that runs scenarios again as this one did, but for their places.
+    fn rerun(&self) -> String {
+        let words = self.settings.words();
+        std::iter::once("whimbrel run")
+            .chain(words.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     /// Shows events until the run has said its last.
     fn tell(&self, hear: &Receiver<Event>, heading: Vec<String>) -> io::Result<Told> {
         use io::IsTerminal;
@@ -210,6 +219,7 @@ impl Run {
             live: stdout.is_terminal(),
             verbose: self.verbose,
             heading,
+            rerun_prefix: self.rerun(),
             ..Options::default()
         };
         let mut console = Console::new(stdout.lock(), options);

@@ -65,6 +65,25 @@ impl Settings {
         Ok(Resolved { config, layers, environment, folder })
     }
 
+    /// The flags that were given, as a user would write them again.
+    pub(super) fn words(&self) -> Vec<String> {
+        let flag = |flag: &str, value: &Option<String>| {
+            value.as_ref().map(|value| [flag.to_owned(), value.clone()])
+        };
+        let config = self.config.as_ref().map(|path| path.display().to_string());
+        let allow = (!self.allow.is_empty()).then(|| self.allow.join(","));
+        let given = [
+            flag("--cloud", &self.cloud),
+            flag("--member", &self.member),
+            flag("--allow", &allow),
+            flag("--image", &self.image),
+            flag("--flavor", &self.flavor),
+            flag("--config", &config),
+        ];
+        let set = self.set.iter().map(|pair| ["--set".to_owned(), pair.clone()]);
+        given.into_iter().flatten().chain(set).flatten().collect()
+    }
+
     fn file(&self, folder: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
         match &self.config {
             Some(named) => layers.file(&folder.join(named)),

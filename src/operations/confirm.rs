@@ -269,7 +269,7 @@ pub fn own_names_and_numbers<'a>(
 
 fn record_line(record: &Migration) -> String {
     let end = |compute: &Option<ComputeName>| {
-        compute.as_ref().map_or("no compute".to_owned(), ToString::to_string)
+        compute.as_ref().map_or("none chosen".to_owned(), ToString::to_string)
     };
     format!(
         "migration record {} ({} -> {})",

@@ -63,6 +63,12 @@ pub(super) fn indented(by: usize, lines: Vec<String>) -> impl Iterator<Item = St
     )
 }
 
+/// Why a step failed, in its own words.
+pub(super) fn message(step: &Step) -> Vec<String> {
+    let message = clean(step.message().unwrap_or_else(|| without_message(step)));
+    message.lines().map(str::to_owned).collect()
+}
+
 /// Why a step failed, in one line: the first of its message, with its causes.
 pub(super) fn reason(step: &Step) -> String {
     let message = clean(step.message().unwrap_or_else(|| without_message(step)));
@@ -111,8 +117,8 @@ fn failed_sentence(step: &Step, paint: Paint) -> String {
 /// All that explains the failure of step `index`.
 fn explanation(attempt: &Attempt, index: usize, paint: Paint) -> Vec<String> {
     let step = &attempt.steps[index];
-    let message = clean(step.message().unwrap_or_else(|| without_message(step)));
-    let mut lines: Vec<String> = message.lines().map(str::to_owned).collect();
+    let mut lines = message(step);
+    let message = lines.join("\n");
     lines.extend(panic_place(step));
     lines.extend(snippets(step));
     lines.extend(timelines(attempt, index, &message));

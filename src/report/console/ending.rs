@@ -2,7 +2,7 @@
 //! where a reader of a log looks first.
 
 use super::lines::path;
-use crate::report::failure::{code, headline, reason};
+use crate::report::failure::{code, headline, indented, message};
 use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, What};
 use crate::report::text::{Paint, clean_line, many, shell_word, span};
 
@@ -132,10 +132,8 @@ fn failure(step: &Step, paint: Paint) -> Vec<String> {
         What::Step { place, .. } => format!("  {}", paint.quiet(&clean_line(&place.to_string()))),
         What::Hook { .. } => String::new(),
     };
-    let mut lines = vec![
-        format!("     {}{place}", clean_line(&step.sentence())),
-        format!("       {}", reason(step)),
-    ];
+    let mut lines = vec![format!("     {}{place}", clean_line(&step.sentence()))];
+    lines.extend(indented(7, message(step)));
     for place in code(step) {
         let place = format!("code: {}", clean_line(&place.to_string()));
         lines.push(format!("       {}", paint.quiet(&place)));

@@ -58,7 +58,7 @@ pub(super) fn also(
     if more.is_empty() {
         return Vec::new();
     }
-    let name = clean_line(&scenario.name);
+    let name = clean_line(&scenario.title);
     let mut later = attempt.steps[told..].iter().filter(|step| step.failed());
     let mark =
         if later.all(|step| step.left_something()) { paint.odd("!") } else { paint.bad("✘") };
@@ -74,7 +74,7 @@ fn timed(mark: &str, name: &str, attempt: &Attempt, paint: Paint, column: usize)
 }
 
 fn named(scenario: &Scenario, at: At) -> String {
-    let name = clean_line(&scenario.name);
+    let name = clean_line(&scenario.title);
     match at.attempt {
         0 => name,
         earlier => format!("{name} (attempt {})", earlier + 1),
@@ -83,5 +83,5 @@ fn named(scenario: &Scenario, at: At) -> String {
 
 /// `feature › scenario`.
 pub(super) fn path(scenario: &Scenario) -> String {
-    format!("{} › {}", clean_line(&scenario.feature), clean_line(&scenario.name))
+    format!("{} › {}", clean_line(&scenario.feature), clean_line(&scenario.title))
 }

@@ -137,7 +137,7 @@ impl<W: io::Write> Console<W> {
         match change {
             Change::Began(at) => {
                 if let Some((scenario, _)) = self.run.at(at) {
-                    self.live.begin(at, clean_line(&scenario.name));
+                    self.live.begin(at, clean_line(&scenario.title));
                 }
                 Vec::new()
             }
@@ -196,7 +196,7 @@ impl<W: io::Write> Console<W> {
             }
         };
         if attempt.will_be_retried {
-            let name = clean_line(&scenario.name);
+            let name = clean_line(&scenario.title);
             lines.push(format!("  {} {name} will be tried again", paint.odd("↻")));
         }
         let uri = scenario.place.uri.clone();

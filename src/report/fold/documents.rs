@@ -109,7 +109,8 @@ impl Documents {
         Scenario {
             feature: lineage.map_or_else(|| pickle.uri.clone(), |own| own.feature.clone()),
             rule: lineage.and_then(|own| own.rule.clone()),
-            name: title(pickle, lineage, row),
+            name: official_name(pickle, lineage, row),
+            title: title(pickle, lineage, row),
             place: Place {
                 uri: pickle.uri.clone(),
                 line: pickle.location.map(|location| location.line).or(line),
@@ -135,7 +136,7 @@ impl Documents {
 
 /// A scenario's name; for a row `Outline - Examples name - #1.2`, and the row's own name where the
 /// outline's has parameters. This is the naming of Cucumber's own reports.
-fn title(pickle: &Pickle, lineage: Option<&Lineage>, row: Option<&Row>) -> String {
+fn official_name(pickle: &Pickle, lineage: Option<&Lineage>, row: Option<&Row>) -> String {
     let outline = lineage.map_or("", |own| own.name.as_str());
     let Some(row) = row else {
         return pickle.name.clone();
@@ -148,4 +149,13 @@ fn title(pickle: &Pickle, lineage: Option<&Lineage>, row: Option<&Row>) -> Strin
     let parts = [outline, &row.examples, &number];
     let named: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     named.join(" - ")
+}
+
+/// A scenario's name; for a row whose values are not in its name, with the row's number.
+fn title(pickle: &Pickle, lineage: Option<&Lineage>, row: Option<&Row>) -> String {
+    let outline = lineage.map_or("", |own| own.name.as_str());
+    match row {
+        Some(row) if pickle.name == outline => format!("{outline} #{}", row.number),
+        _ => pickle.name.clone(),
+    }
 }

@@ -65,6 +65,8 @@ pub struct Scenario {
     pub rule: Option<String>,
     /// The scenario's name; for a row `Outline - Examples name - #1.2: the row's own name`.
     pub name: String,
+    /// The same for people: a row's own name, with its number only where the name has no values.
+    pub title: String,
     /// The line of the scenario, or of the row.
     pub place: Place,
     /// With their `@`.
