@@ -3,4 +3,5 @@
 mod api_cloud;
 mod api_compute;
 mod api_session;
+mod api_tls;
 mod layers;
