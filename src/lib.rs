@@ -6,6 +6,7 @@
 //! sees only the names in [`events`]; [`api`] and [`sim`] meet in [`control`] and nowhere else.
 
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod events;

@@ -1,2 +1,7 @@
 //! The `whimbrel` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    whimbrel::cli::main()
+}

@@ -125,5 +125,14 @@ impl Config {
     }
 }
 
+/// The environment of this process, read once.
+#[allow(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+pub fn process_environment() -> clouds::Environment {
+    // A value that is not UTF-8 can name nothing that we know.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;

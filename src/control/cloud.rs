@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
 use crate::api::ExchangeLog;
 use crate::api::compute::Compute;
+use crate::api::discover::{self, DiscoverError, Wanted};
 use crate::config::{Paces, Requests};
 use crate::events::names::InstanceName;
 use crate::journal::{Account, Journal};
@@ -33,8 +36,23 @@ pub struct Party {
     pub servers: Feed<Servers>,
     /// Their migration records; an operator's only.
     pub migrations: Feed<Migrations>,
-    /// What to boot from.
-    pub boot: Boot,
+    pub(super) wanted: Wanted,
+    pub(super) boot: Arc<OnceCell<Boot>>,
+}
+
+impl Party {
+    /// What to boot from: what the user named, else the smallest that fits; looked for once.
+    ///
+    /// # Errors
+    ///
+    /// [`DiscoverError`], which lists what the cloud has.
+    pub async fn boot(&self) -> Result<&Boot, DiscoverError> {
+        let look = async || {
+            let fit = discover::fit(&self.compute, &self.wanted).await?;
+            Ok(Boot { image: fit.image.id, flavor: fit.flavor.id })
+        };
+        self.boot.get_or_try_init(look).await
+    }
 }
 
 /// The cloud of one scenario.

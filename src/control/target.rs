@@ -1,17 +1,18 @@
 //! What a run is pointed at.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::api::discover::{self, DiscoverError, Wanted};
+use crate::api::discover::{DiscoverError, Wanted};
 use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
-use crate::journal::{Account, Journal, JournalError};
+use crate::journal::{Account, Journal, JournalError, Left};
 use crate::wait::Feed;
 
-use super::cloud::{Boot, Cloud, Party};
+use super::cloud::{Cloud, Party};
 use super::embedded;
 use super::need::{Facts, Need};
 use super::watch::{Migrations, Servers};
@@ -33,6 +34,25 @@ pub struct Target {
 struct Shared {
     operator: Party,
     member: Option<Party>,
+}
+
+impl Shared {
+    async fn log_in(
+        config: &Config,
+        run: &RunId,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Self, OpenError> {
+        let names = run_prefix(run);
+        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names).await?;
+        let member = match &config.member {
+            None => None,
+            Some(member) => {
+                Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?)
+            }
+        };
+        Ok(Self { operator, member })
+    }
 }
 
 /// A target that can't be used.
@@ -107,31 +127,56 @@ impl Target {
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
-        let entry = clouds.cloud(name)?;
         let failed = |source| OpenError::Request { name: name.to_owned(), source };
-        let mut heading = vec![format!("target: {name} at {}", entry.auth_url)];
-        heading.extend(entry.warnings.iter().map(|warning| format!("warning: {warning}")));
-        let names = run_prefix(&run);
-        let operator = party(&config, Account::Operator, entry, &names).await?;
-        let services = operator.compute.services().await.map_err(failed)?;
+        let shared = Shared::log_in(&config, &run, name, clouds).await?;
+        let session = shared.operator.compute.session();
+        let mut heading = vec![format!("target: {name} at {}", session.cloud().auth_url)];
+        heading
+            .extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
+        let services = shared.operator.compute.services().await.map_err(failed)?;
         let usable =
             services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
-        let version = operator.compute.version().await.map_err(failed)?;
+        let version = shared.operator.compute.version().await.map_err(failed)?;
         heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
-        let member = match &config.member {
-            None => None,
-            Some(member) => {
-                Some(party(&config, Account::Member, clouds.cloud(member)?, &names).await?)
-            }
-        };
+        for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
+            party.boot().await?;
+        }
         let facts = Facts {
             computes: Some(usable),
-            member: member.is_some(),
+            member: shared.member.is_some(),
             allow: config.allow.clone(),
             shared: true,
         };
         let journal = Journal::create(&config.journal, run, name)?;
-        Ok(Self { config, journal, facts, heading, shared: Some(Shared { operator, member }) })
+        Ok(Self { config, journal, facts, heading, shared: Some(shared) })
+    }
+
+    /// Opens the cloud that the journal `left` names, to undo what its run left behind.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn for_sweep(
+        config: &Config,
+        left: &Left,
+        clouds: &Clouds,
+    ) -> Result<Cloud, OpenError> {
+        let shared = Shared::log_in(config, &left.run, &left.cloud, clouds).await?;
+        let facts = Facts {
+            computes: None,
+            member: shared.member.is_some(),
+            allow: BTreeSet::new(),
+            shared: true,
+        };
+        let journal = Journal::in_memory(left.run.clone());
+        let target = Self {
+            config: config.clone(),
+            journal,
+            facts,
+            heading: Vec::new(),
+            shared: Some(shared),
+        };
+        target.cloud(0, &[]).await
     }
 
     /// An embedded cloud by itself, with the settings that nobody changed.
@@ -208,7 +253,7 @@ fn run_prefix(run: &RunId) -> String {
     format!("wb-{run}-")
 }
 
-/// Logs an account in and finds out what it boots from.
+/// Logs an account in.
 async fn party(
     config: &Config,
     account: Account,
@@ -226,12 +271,12 @@ async fn party(
     session.login().await.map_err(|source| OpenError::Request { name, source })?;
     let compute = session.compute();
     let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
-    let fit = discover::fit(&compute, &wanted).await?;
     Ok(Party {
         account,
         servers: Feed::new(Servers::new(compute.clone(), names.to_owned())),
         migrations: Feed::new(Migrations::new(compute.clone())),
-        boot: Boot { image: fit.image.id, flavor: fit.flavor.id },
+        wanted,
+        boot: Arc::default(),
         compute,
     })
 }

@@ -2,11 +2,13 @@
 //!
 //! [`messages`] are Cucumber Messages, the one stream that every report is a fold over; [`stream`]
 //! carries them; [`evidence`] is what
-//! they attach; [`hooks`] names what stands around a scenario's steps; [`names`] are what
+//! they attach; [`hooks`] names what stands around a scenario's steps; [`outcome`] lets a step skip
+//! the rest; [`names`] are what
 //! features, the client and the embedded cloud call the things they share.
 
 pub mod evidence;
 pub mod hooks;
 pub mod messages;
 pub mod names;
+pub mod outcome;
 pub mod stream;

@@ -70,13 +70,14 @@ async fn request(
     unique: &str,
     count: u32,
 ) -> Result<Vec<Server>, Made> {
+    let boot = party.boot().await?;
     let entry = Entry::Creating { account: party.account, name: unique.to_owned() };
     cloud.journal.write(entry)?;
     let metadata = BTreeMap::from([(RUN_KEY.to_owned(), cloud.journal.run().to_string())]);
     let wanted = CreateServers {
         name: unique.to_owned(),
-        image: party.boot.image.clone(),
-        flavor: party.boot.flavor.clone(),
+        image: boot.image.clone(),
+        flavor: boot.flavor.clone(),
         min_count: Some(count),
         networks: Networks::None,
         metadata,

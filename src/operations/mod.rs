@@ -15,6 +15,7 @@ pub mod sweep;
 
 use crate::api::RequestError;
 use crate::api::compute::Server;
+use crate::api::discover::DiscoverError;
 use crate::control::{Cloud, NoMember};
 use crate::events::names::{ComputeName, InstanceName, MigrationNumber, ServerId};
 use crate::journal::{Account, JournalError};
@@ -102,6 +103,9 @@ pub enum Problem {
     /// What is to be done can't be written down, so it was not done.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// There is nothing to boot from.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
     /// There are no credentials of a plain member.
     #[error(transparent)]
     NoMember(#[from] NoMember),

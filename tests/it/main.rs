@@ -5,3 +5,7 @@ mod api_compute;
 mod api_session;
 mod api_tls;
 mod layers;
+mod sim_boot;
+mod sim_client;
+mod sim_migrate;
+mod sim_operate;

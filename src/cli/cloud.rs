@@ -1,0 +1,148 @@
+//! `whimbrel cloud`.
+
+use std::fs::File;
+use std::io::{self, LineWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::config::read_duration;
+use crate::sim::{self, Durations, LogLine, LogSink};
+
+use super::{Exit, Outcome, Stop};
+
+/// Serves an embedded cloud to other programs, on loopback, until Ctrl-C.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// How many computes it has
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    hosts: u16,
+    /// Port on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+    /// How long an instance takes to boot
+    #[arg(long, value_name = "SPAN", value_parser = read_duration, default_value = "60ms")]
+    boot: Duration,
+    /// How long a live migration takes
+    #[arg(long, value_name = "SPAN", value_parser = read_duration, default_value = "120ms")]
+    migrate: Duration,
+    /// How many seconds go by in the cloud for each real one
+    #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
+    speed: f64,
+    /// Which Nova it is like
+    #[arg(long, value_enum, value_name = "RELEASE", default_value_t = Release::V34)]
+    like: Release,
+    /// Writes a clouds.yaml with the clouds whimbrel-admin, whimbrel-manager, whimbrel-member and
+    /// whimbrel-reader; it holds passwords, so only its owner may read it
+    #[arg(long, value_name = "FILE")]
+    clouds_yaml: Option<PathBuf>,
+    /// Writes a line for each request and each change of state, with seconds since the first request
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Release {
+    /// Microversions 2.1 to 2.104
+    #[value(name = "34.0.0")]
+    V34,
+    /// Zed: microversions 2.1 to 2.93
+    #[value(name = "26.2.2")]
+    Zed26,
+}
+
+impl From<Release> for sim::Release {
+    fn from(release: Release) -> Self {
+        match release {
+            Release::V34 => Self::V34,
+            Release::Zed26 => Self::Zed26,
+        }
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.001..=10_000.0).contains(speed));
+    speed.ok_or_else(|| "a number from 0.001 to 10000".to_owned())
+}
+
+/// Starts the cloud, says where it is, and serves it until a signal comes.
+pub(super) fn serve(serve: &Serve) -> Outcome {
+    let settings = sim::Settings {
+        computes: serve.hosts.into(),
+        port: serve.port,
+        durations: Durations { boot: serve.boot, migrate: serve.migrate, ..Durations::default() },
+        speed: serve.speed,
+        release: serve.like.into(),
+        log: serve.log.as_deref().map(log_to).transpose()?,
+        ..sim::Settings::default()
+    };
+    super::runtime()?.block_on(async {
+        let cloud = sim::Cloud::start(settings).await.map_err(|error| Stop {
+            exit: Exit::Target,
+            message: format!("port {}: {error}", serve.port),
+        })?;
+        if let Some(path) = &serve.clouds_yaml {
+            write_private(path, &clouds_yaml(&cloud))?;
+        }
+        anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
+        super::signals::first().await;
+        cloud.stop().await;
+        Ok(Exit::Passed)
+    })
+}
+
+fn log_to(path: &Path) -> Result<LogSink, Stop> {
+    let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
+    let file = Mutex::new(LineWriter::new(file));
+    Ok(Arc::new(move |line: &LogLine| {
+        // A full disk must not end the cloud; the log then ends before it does.
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(writeln!(file, "{line}"));
+    }))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Stop {
+    Stop { exit: Exit::Usage, message: format!("{} can't be written: {error}", path.display()) }
+}
+
+/// The clouds in the form of clouds.yaml; JSON is YAML.
+fn clouds_yaml(cloud: &sim::Cloud) -> String {
+    let accounts = cloud.accounts();
+    let entry = |account: &sim::Account| -> Value {
+        json!({
+            "auth": {
+                "auth_url": cloud.auth_url(),
+                "username": account.user,
+                "password": account.password,
+                "project_name": account.project,
+                "user_domain_name": account.domain,
+                "project_domain_name": account.domain,
+            },
+            "region_name": "RegionOne",
+            "identity_api_version": "3",
+        })
+    };
+    let clouds = json!({ "clouds": {
+        "whimbrel-admin": entry(&accounts.admin),
+        "whimbrel-manager": entry(&accounts.manager),
+        "whimbrel-member": entry(&accounts.member),
+        "whimbrel-reader": entry(&accounts.reader),
+    }});
+    format!("{clouds:#}\n")
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let open =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let write = |mut file: File| {
+        // The mode above counts only for a new file.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        file.write_all(text.as_bytes())
+    };
+    open.and_then(write).map_err(|error| cannot_write(path, &error))
+}

@@ -1,0 +1,96 @@
+//! The command line: one file a subcommand, and one list of exit codes.
+
+mod cloud;
+mod config;
+mod exit;
+mod run;
+mod settings;
+mod signals;
+mod surroundings;
+mod sweep;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Behaviour suite for OpenStack compute clouds: boots instances together, live-migrates one, and
+/// proves that nothing else moved.
+///
+/// Without a subcommand it runs features, as `whimbrel run` does.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = exit::HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs features on a cloud
+    #[command(after_help = exit::HELP)]
+    Run(run::Run),
+    /// Serves an embedded cloud to other programs, on loopback
+    Cloud(cloud::Serve),
+    /// Removes what runs left behind that could not clean up any more
+    #[command(after_help = exit::HELP)]
+    Sweep(sweep::Sweep),
+    /// Prints every setting with its value and where that comes from
+    Config(config::Show),
+}
+
+/// Does what the command line says and returns the exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let exit = match arguments.command {
+        None => run::run(&arguments.run),
+        Some(Command::Run(run)) => run::run(&run),
+        Some(Command::Cloud(serve)) => cloud::serve(&serve),
+        Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
+        Some(Command::Config(show)) => config::show(&show),
+    };
+    exit.unwrap_or_else(|stop| stop.tell()).into()
+}
+
+/// A reason to stop, with the exit code for it.
+#[derive(Debug)]
+struct Stop {
+    exit: Exit,
+    message: String,
+}
+
+impl Stop {
+    /// Stops with an error and what it came from, a line each.
+    fn new(exit: Exit, error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}\n  because {cause}");
+            source = cause.source();
+        }
+        Self { exit, message }
+    }
+
+    /// Stops with several errors at once.
+    fn with_all<E: std::fmt::Display>(exit: Exit, errors: &[E]) -> Self {
+        let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Self { exit, message: messages.join("\n") }
+    }
+
+    fn tell(self) -> Exit {
+        anstream::eprintln!("whimbrel: {}", self.message);
+        self.exit
+    }
+}
+
+/// What a subcommand comes to.
+type Outcome = Result<Exit, Stop>;
+
+/// The runtime that all requests and timers run on.
+fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Stop::new(Exit::Internal, &error))
+}

@@ -1,0 +1,247 @@
+//! `whimbrel run`.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use include_dir::{Dir, include_dir};
+
+use crate::config::clouds::Environment;
+use crate::control::Target;
+use crate::events::names::RunId;
+use crate::events::stream::{Event, Listener, Speaker};
+use crate::report::console::{Console, Options};
+use crate::report::{Run as Told, junit};
+use crate::runner::{
+    self, Catalogue, Fit, Input, Library, Outcome as Ran, Plan, Selection, Source, cancel, source,
+};
+use crate::world::ComputeWorld;
+
+use super::settings::{Resolved, Settings};
+use super::surroundings::{OnTarget, needs_of};
+use super::{Exit, Outcome, Stop, signals};
+
+/// The features that this binary was built with.
+static FEATURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/features");
+
+/// Runs features on a cloud.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Feature files, folders, or lines of a file as FILE:LINE [default: features, or the built-in ones]
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Only scenarios whose tags agree, such as "@smoke and not @slow"
+    #[arg(short, long, value_name = "EXPRESSION", help_heading = "Selection")]
+    tags: Vec<String>,
+    /// Only scenarios with a name in which this regular expression is found
+    #[arg(short, long, value_name = "REGEX", help_heading = "Selection")]
+    name: Vec<String>,
+    /// Scenarios that run side by side
+    #[arg(short, long, value_name = "COUNT", help_heading = "Execution")]
+    concurrency: Option<usize>,
+    /// Starts no more scenarios after one has failed
+    #[arg(long, help_heading = "Execution")]
+    fail_fast: bool,
+    /// Writes a JUnit report
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    junit: Option<PathBuf>,
+    /// Shows every step
+    #[arg(short, long, help_heading = "Reports")]
+    verbose: bool,
+    /// Whether the console report is coloured
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = "Reports")]
+    color: Colour,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colour {
+    fn choice(self) -> anstream::ColorChoice {
+        match self {
+            Self::Auto => anstream::AutoStream::choice(&io::stdout()),
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+    }
+}
+
+/// Plans, runs, tells, and ends with the exit code for what happened.
+pub(super) fn run(run: &Run) -> Outcome {
+    let concurrency = run.concurrency.map(|count| count.to_string());
+    let resolved = run.settings.resolve(&[("--concurrency", "concurrency", concurrency)])?;
+    let mut plan = run.plan(&resolved)?;
+    if !plan.problems().is_empty() {
+        return Err(Stop::with_all(Exit::Usage, plan.problems()));
+    }
+    if plan.is_empty() {
+        let message = "nothing ran: no scenario is selected".to_owned();
+        return Err(Stop { exit: Exit::NothingRan, message });
+    }
+    let runtime = super::runtime()?;
+    let opening = Target::open(
+        resolved.config.clone(),
+        RunId::random(),
+        &resolved.environment,
+        &resolved.folder,
+    );
+    let target = runtime.block_on(opening).map_err(|error| {
+        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+        Stop::new(exit, &error)
+    })?;
+    let facts = target.facts().clone();
+    plan.fit(|scenario| {
+        let needs = needs_of(scenario);
+        Fit { skip: facts.lack(&needs), alone: facts.alone(&needs) }
+    });
+
+    let journal = target.journal().clone();
+    let heading = heading(&target, &resolved);
+    let (canceller, cancelled) = cancel::channel();
+    runtime.spawn(signals::obey(canceller, journal.clone()));
+    let (say, hear) = channel();
+    let settings = runner::Settings {
+        concurrency: resolved.config.concurrency,
+        step_limit: resolved.config.deadlines.step,
+        scenario_limit: resolved.config.deadlines.scenario,
+        grace: resolved.config.deadlines.clean_up,
+        fail_fast: run.fail_fast,
+        ..runner::Settings::default()
+    };
+    let handle = runtime.handle().clone();
+    let running = std::thread::spawn(move || {
+        let speaker = Speaker::into_channel(say);
+        runner::run(plan, Arc::new(OnTarget(target)), settings, speaker, cancelled, &handle)
+    });
+    let told = run.tell(&hear, heading);
+    let Ok(ran) = running.join() else {
+        return Err(Stop {
+            exit: Exit::Internal,
+            message: "the runner panicked; that is a bug".to_owned(),
+        });
+    };
+    run.write_reports(&told.map_err(|error| Stop::new(Exit::Internal, &error))?)?;
+    let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
+    if !unsettled.is_empty() {
+        anstream::eprintln!(
+            "left behind; `whimbrel sweep` removes it:\n  {}",
+            unsettled.lines().join("\n  ")
+        );
+    }
+    Ok(exit_of(&ran))
+}
+
+/// The first exit code that applies, in the order of [`Exit`].
+fn exit_of(ran: &Ran) -> Exit {
+    for problem in &ran.internal_errors {
+        anstream::eprintln!("whimbrel: a bug: {problem}");
+    }
+    match ran {
+        ran if ran.interrupted => Exit::Interrupted,
+        ran if !ran.internal_errors.is_empty() => Exit::Internal,
+        ran if !ran.problems.is_empty() => Exit::Usage,
+        ran if ran.failed() > 0 => Exit::Failed,
+        ran if ran.left_behind() > 0 => Exit::LeftBehind,
+        ran if ran.nothing_ran() => Exit::NothingRan,
+        _ => Exit::Passed,
+    }
+}
+
+/// What the report says before anything happens.
+fn heading(target: &Target, resolved: &Resolved) -> Vec<String> {
+    let mut heading = vec![format!("whimbrel {}", env!("CARGO_PKG_VERSION"))];
+    heading.extend_from_slice(target.heading());
+    if resolved.config.cloud.is_none() {
+        heading.extend(ignored_cloud(&resolved.environment));
+    }
+    heading
+}
+
+/// The environment may name a cloud; alone it never chooses one.
+fn ignored_cloud(environment: &Environment) -> Option<String> {
+    let cloud = environment.get("OS_CLOUD")?;
+    Some(format!(
+        "OS_CLOUD={cloud} is set and not used: a run leaves the embedded cloud only with --cloud {cloud}"
+    ))
+}
+
+impl Run {
+    fn plan(&self, resolved: &Resolved) -> Result<Plan<ComputeWorld>, Stop> {
+        let sources = self.sources(resolved)?;
+        let selection = Selection::new(&self.tags, &self.name)
+            .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
+        let library = Library::read(sources);
+        let plan = Plan::new(library, &selection, &Catalogue::new(), runner::Order::Written);
+        plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
+    }
+
+    /// The files that were named; else the folder `features`; else those built into the binary.
+    fn sources(&self, resolved: &Resolved) -> Result<Vec<Source>, Stop> {
+        let named: Vec<Input> = self.paths.iter().filter_map(|path| path.parse().ok()).collect();
+        let found = if !named.is_empty() {
+            source::find(&resolved.folder, &named)
+        } else if resolved.folder.join("features").is_dir() {
+            source::find(
+                &resolved.folder,
+                &["features".parse().unwrap_or_else(|never| match never {})],
+            )
+        } else {
+            source::embedded(built_in(&FEATURES), &[])
+        };
+        found.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
+    }
+
+    /// Shows events until the run has said its last.
+    fn tell(&self, hear: &Receiver<Event>, heading: Vec<String>) -> io::Result<Told> {
+        use io::IsTerminal;
+        let colour = self.color.choice();
+        let stdout = io::stdout();
+        let options = Options {
+            colour,
+            live: stdout.is_terminal(),
+            verbose: self.verbose,
+            heading,
+            ..Options::default()
+        };
+        let mut console = Console::new(stdout.lock(), options);
+        loop {
+            match hear.recv_timeout(Duration::from_millis(100)) {
+                Ok(event) => console.hear(&event)?,
+                Err(RecvTimeoutError::Timeout) => console.tick()?,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        console.finish()?;
+        Ok(console.run().clone())
+    }
+
+    fn write_reports(&self, told: &Told) -> Result<(), Stop> {
+        let Some(path) = &self.junit else { return Ok(()) };
+        let xml = junit(told).map_err(|error| Stop::new(Exit::Internal, &error))?;
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(path, xml));
+        written.map_err(|error| Stop {
+            exit: Exit::Usage,
+            message: format!("--junit {}: {error}", path.display()),
+        })
+    }
+}
+
+/// Paths, as if they lay in a folder `features`, and texts of the features that are built in.
+fn built_in<'a>(folder: &'a Dir<'a>) -> Vec<(&'a str, &'a str)> {
+    let files =
+        folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
+    let own = files.filter(|(path, _)| path.ends_with(".feature"));
+    own.chain(folder.dirs().flat_map(built_in)).collect()
+}

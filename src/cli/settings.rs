@@ -1,0 +1,101 @@
+//! The flags that every subcommand with a configuration takes, and what they resolve to.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::config::clouds::Environment;
+use crate::config::{Config, ConfigError, Layers, process_environment};
+
+use super::{Exit, Stop};
+
+/// The settings file that is read where no other is named, if it is there.
+const FILE: &str = "whimbrel.toml";
+
+/// Settings that can be given on the command line.
+#[derive(Debug, Default, Args)]
+pub(super) struct Settings {
+    /// Cloud of clouds.yaml to run on [default: the embedded cloud]
+    #[arg(long, value_name = "NAME", help_heading = "Target")]
+    cloud: Option<String>,
+    /// Cloud of clouds.yaml with a plain member's credentials
+    #[arg(long, value_name = "NAME", help_heading = "Target")]
+    member: Option<String>,
+    /// What may be changed on a target that is not embedded: hosts
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', help_heading = "Target")]
+    allow: Vec<String>,
+    /// Image to boot, by name or id [default: the smallest that fits]
+    #[arg(long, value_name = "IMAGE", help_heading = "Target")]
+    image: Option<String>,
+    /// Flavor to boot, by name or id [default: the smallest that fits]
+    #[arg(long, value_name = "FLAVOR", help_heading = "Target")]
+    flavor: Option<String>,
+    /// Settings file [default: whimbrel.toml, if there is one]
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+    /// Sets any setting, such as pace.boot.limit=5m; `whimbrel config` lists them
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
+    set: Vec<String>,
+}
+
+/// What the command was started with, resolved.
+pub(super) struct Resolved {
+    pub(super) config: Config,
+    pub(super) layers: Layers,
+    pub(super) environment: Environment,
+    pub(super) folder: PathBuf,
+}
+
+impl Settings {
+    /// Resolves flags, environment, settings file and defaults; `more` adds a subcommand's flags.
+    pub(super) fn resolve(&self, more: &[(&str, &str, Option<String>)]) -> Result<Resolved, Stop> {
+        let usage = |error: ConfigError| Stop::new(Exit::Usage, &error);
+        let folder = std::env::current_dir().map_err(|error| Stop::new(Exit::Usage, &error))?;
+        let environment = process_environment();
+        let mut layers = Layers::default();
+        self.file(&folder, &mut layers).map_err(usage)?;
+        layers.environment(&environment).map_err(usage)?;
+        self.flags(&mut layers)?;
+        for (flag, key, value) in more {
+            if let Some(value) = value {
+                layers.flag(flag, key, value.clone()).map_err(usage)?;
+            }
+        }
+        let config = Config::resolve(&layers).map_err(usage)?;
+        Ok(Resolved { config, layers, environment, folder })
+    }
+
+    fn file(&self, folder: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
+        match &self.config {
+            Some(named) => layers.file(&folder.join(named)),
+            None if folder.join(FILE).exists() => layers.file(Path::new(FILE)),
+            None => Ok(()),
+        }
+    }
+
+    fn flags(&self, layers: &mut Layers) -> Result<(), Stop> {
+        let usage = |error: ConfigError| Stop::new(Exit::Usage, &error);
+        for pair in &self.set {
+            let wrong = || Stop {
+                exit: Exit::Usage,
+                message: format!("--set {pair}: write KEY=VALUE, such as --set pace.boot.limit=5m"),
+            };
+            let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
+            layers.flag("--set", key.trim(), value.trim()).map_err(usage)?;
+        }
+        let allow = (!self.allow.is_empty()).then(|| self.allow.join(","));
+        let own = [
+            ("--cloud", "cloud", &self.cloud),
+            ("--member", "member", &self.member),
+            ("--allow", "allow", &allow),
+            ("--image", "image", &self.image),
+            ("--flavor", "flavor", &self.flavor),
+        ];
+        for (flag, key, value) in own {
+            if let Some(value) = value {
+                layers.flag(flag, key, value.clone()).map_err(usage)?;
+            }
+        }
+        Ok(())
+    }
+}

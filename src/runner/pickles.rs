@@ -1,0 +1,373 @@
+//! What can run: each scenario, and each row of an outline, with the steps of its backgrounds.
+//!
+//! An outline is cut at its placeholders once for each Examples table; a row then only joins the
+//! pieces, so the work grows with the rows, not with their square.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use gherkin::{LineCol, StepType};
+
+use super::Ids;
+use crate::events::messages::Location;
+use crate::events::messages::gherkin::{
+    Examples, Feature, FeatureChild, Rule, RuleChild, Scenario, Step, TableRow, Tag,
+};
+use crate::events::messages::pickle::{
+    Pickle, PickleDocString, PickleStep, PickleStepArgument, PickleStepType, PickleTable,
+    PickleTableCell, PickleTableRow, PickleTag,
+};
+
+/// A pickle, with what Messages do not say of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What Messages say of it.
+    pub pickle: Pickle,
+    /// Its steps, as many as the pickle has.
+    pub steps: Vec<CaseStep>,
+    /// Its feature's name.
+    pub feature: Arc<str>,
+    /// Its rule's name, if it stands in one.
+    pub rule: Option<Arc<str>>,
+    /// The lines of what it stands in: feature, rule, scenario, examples, row.
+    pub(super) spans: Vec<RangeInclusive<u32>>,
+}
+
+/// A step of a case, as cucumber's step functions want it.
+#[derive(Clone, Debug)]
+pub struct CaseStep {
+    /// Where the step stands in the file, for an outline's too.
+    pub location: Location,
+    /// Keyword as written, text, doc string and table with the row's values in.
+    pub step: gherkin::Step,
+}
+
+/// All cases of `feature`, in order. `types` are gherkin's by step id; `last` is the last line.
+pub(super) fn compile(
+    uri: &str,
+    feature: &Feature,
+    types: &HashMap<String, StepType>,
+    last: u32,
+    ids: &mut Ids,
+) -> Vec<Case> {
+    let mut compiler = Compiler {
+        uri,
+        language: &feature.language,
+        feature: feature.name.as_str().into(),
+        types,
+        ids,
+        cases: Vec::new(),
+    };
+    let whole = first_line(feature.location, &feature.tags)..=last;
+    let mut context = Context {
+        rule: None,
+        tags: feature.tags.iter().collect(),
+        background: Vec::new(),
+        spans: vec![whole],
+    };
+    let starts: Vec<u32> = feature
+        .children
+        .iter()
+        .map(|child| match child {
+            FeatureChild::Background(it) => it.location.line,
+            FeatureChild::Scenario(it) => first_line(it.location, &it.tags),
+            FeatureChild::Rule(it) => first_line(it.location, &it.tags),
+        })
+        .collect();
+    for (at, child) in feature.children.iter().enumerate() {
+        let span = starts[at]..=starts.get(at + 1).map_or(last, |next| next - 1);
+        match child {
+            FeatureChild::Background(it) => context.background.extend(&it.steps),
+            FeatureChild::Scenario(it) => compiler.scenario(it, &context.within(span, &[])),
+            FeatureChild::Rule(it) => compiler.rule(it, context.within(span, &it.tags)),
+        }
+    }
+    compiler.cases
+}
+
+/// The first line that belongs to something: its first tag's, or its own.
+fn first_line(location: Location, tags: &[Tag]) -> u32 {
+    tags.first().map_or(location.line, |tag| tag.location.line)
+}
+
+/// What a scenario inherits.
+#[derive(Clone)]
+struct Context<'a> {
+    rule: Option<Arc<str>>,
+    tags: Vec<&'a Tag>,
+    background: Vec<&'a Step>,
+    spans: Vec<RangeInclusive<u32>>,
+}
+
+impl<'a> Context<'a> {
+    fn within(&self, span: RangeInclusive<u32>, tags: &'a [Tag]) -> Self {
+        let mut inner = self.clone();
+        inner.spans.push(span);
+        inner.tags.extend(tags);
+        inner
+    }
+}
+
+struct Compiler<'a> {
+    uri: &'a str,
+    language: &'a str,
+    feature: Arc<str>,
+    types: &'a HashMap<String, StepType>,
+    ids: &'a mut Ids,
+    cases: Vec<Case>,
+}
+
+impl Compiler<'_> {
+    fn rule<'a>(&mut self, rule: &'a Rule, mut context: Context<'a>) {
+        context.rule = Some(rule.name.as_str().into());
+        let last = context.spans.last().map_or(0, |span| *span.end());
+        let starts: Vec<u32> = rule
+            .children
+            .iter()
+            .map(|child| match child {
+                RuleChild::Background(it) => it.location.line,
+                RuleChild::Scenario(it) => first_line(it.location, &it.tags),
+            })
+            .collect();
+        for (at, child) in rule.children.iter().enumerate() {
+            let span = starts[at]..=starts.get(at + 1).map_or(last, |next| next - 1);
+            match child {
+                RuleChild::Background(it) => context.background.extend(&it.steps),
+                RuleChild::Scenario(it) => self.scenario(it, &context.within(span, &[])),
+            }
+        }
+    }
+
+    fn scenario<'a>(&mut self, scenario: &'a Scenario, context: &Context<'a>) {
+        let mut context = context.clone();
+        context.tags.extend(&scenario.tags);
+        if scenario.examples.is_empty() {
+            let outline = Outline::cut(scenario, &context, None);
+            self.case(&outline, scenario, &context, None);
+            return;
+        }
+        let last = context.spans.last().map_or(0, |span| *span.end());
+        for (at, examples) in scenario.examples.iter().enumerate() {
+            let next = scenario.examples.get(at + 1);
+            let end = next.map_or(last, |it| first_line(it.location, &it.tags) - 1);
+            let span = first_line(examples.location, &examples.tags)..=end;
+            let context = context.within(span, &examples.tags);
+            let outline = Outline::cut(scenario, &context, Some(examples));
+            for row in &examples.table_body {
+                let line = row.location.line;
+                let context = context.within(line..=line, &[]);
+                self.case(&outline, scenario, &context, Some(row));
+            }
+        }
+    }
+
+    fn case(
+        &mut self,
+        outline: &Outline<'_>,
+        scenario: &Scenario,
+        context: &Context<'_>,
+        row: Option<&TableRow>,
+    ) {
+        let mut ast_node_ids = vec![scenario.id.clone()];
+        ast_node_ids.extend(row.map(|row| row.id.clone()));
+        let (pickle_steps, steps) = outline.steps.iter().map(|step| self.step(step, row)).unzip();
+        let mut seen = HashSet::new();
+        let tags = context
+            .tags
+            .iter()
+            .filter(|tag| seen.insert(tag.name.as_str()))
+            .map(|tag| PickleTag { name: tag.name.clone(), ast_node_id: tag.id.clone() })
+            .collect();
+        let pickle = Pickle {
+            id: self.ids.next(),
+            uri: self.uri.to_owned(),
+            name: outline.name.fill(row),
+            language: self.language.to_owned(),
+            steps: pickle_steps,
+            tags,
+            ast_node_ids,
+            location: Some(row.map_or(scenario.location, |row| row.location)),
+        };
+        self.cases.push(Case {
+            pickle,
+            steps,
+            feature: self.feature.clone(),
+            rule: context.rule.clone(),
+            spans: context.spans.clone(),
+        });
+    }
+
+    fn step(&mut self, cut: &CutStep<'_>, row: Option<&TableRow>) -> (PickleStep, CaseStep) {
+        let own = cut.step;
+        // Only the scenario's own steps come from the row; a background's are as they stand.
+        let row = row.filter(|_| cut.own);
+        let ty = self.types.get(&own.id).copied().unwrap_or(StepType::Given);
+        let text = cut.text.fill(row);
+        let doc_string = cut.doc_string.as_ref().map(|content| content.fill(row));
+        let table: Option<Vec<Vec<String>>> = cut.table.as_ref().map(|rows| {
+            rows.iter().map(|cells| cells.iter().map(|cell| cell.fill(row)).collect()).collect()
+        });
+        let mut ast_node_ids = vec![own.id.clone()];
+        ast_node_ids.extend(row.map(|row| row.id.clone()));
+        let media_type = cut.media_type.as_ref().map(|text| text.fill(row));
+        let argument = PickleStepArgument {
+            doc_string: doc_string.clone().map(|content| PickleDocString {
+                content,
+                media_type,
+                argument_index: None,
+            }),
+            data_table: table.as_ref().map(|rows| pickle_table(rows)),
+        };
+        let has_argument = argument.doc_string.is_some() || argument.data_table.is_some();
+        let pickle_step = PickleStep {
+            ast_node_ids,
+            id: self.ids.next(),
+            text: text.clone(),
+            argument: has_argument.then_some(argument),
+            r#type: Some(match ty {
+                _ if own.keyword.trim() == "*" => PickleStepType::Unknown,
+                StepType::Given => PickleStepType::Context,
+                StepType::When => PickleStepType::Action,
+                StepType::Then => PickleStepType::Outcome,
+            }),
+        };
+        let step = gherkin::Step::builder()
+            .keyword(own.keyword.clone())
+            .ty(ty)
+            .value(text)
+            .docstring(doc_string)
+            .table(table.map(|rows| gherkin::Table::builder().rows(rows).build()))
+            .position(LineCol {
+                line: own.location.line as usize,
+                col: own.location.column.unwrap_or(1) as usize,
+            })
+            .build();
+        let location = own.location;
+        (pickle_step, CaseStep { location, step })
+    }
+}
+
+fn pickle_table(rows: &[Vec<String>]) -> PickleTable {
+    let row = |cells: &Vec<String>| PickleTableRow {
+        cells: cells.iter().map(|value| PickleTableCell { value: value.clone() }).collect(),
+    };
+    PickleTable { rows: rows.iter().map(row).collect(), argument_index: None }
+}
+
+/// A scenario with its texts cut at the placeholders.
+struct Outline<'a> {
+    name: Cut<'a>,
+    steps: Vec<CutStep<'a>>,
+}
+
+struct CutStep<'a> {
+    step: &'a Step,
+    /// Of the scenario itself, not of a background.
+    own: bool,
+    text: Cut<'a>,
+    doc_string: Option<Cut<'a>>,
+    media_type: Option<Cut<'a>>,
+    table: Option<Vec<Vec<Cut<'a>>>>,
+}
+
+impl<'a> Outline<'a> {
+    fn cut(scenario: &'a Scenario, context: &Context<'a>, examples: Option<&Examples>) -> Self {
+        let header = examples.and_then(|examples| examples.table_header.as_ref());
+        let columns: HashMap<&str, usize> = header
+            .into_iter()
+            .flat_map(|row| row.cells.iter().enumerate())
+            .map(|(at, cell)| (cell.value.as_str(), at))
+            .collect();
+        let none = HashMap::new();
+        // A scenario without steps runs nothing, so its background has nothing to prepare.
+        let background = context.background.iter().copied();
+        let steps = background
+            .filter(|_| !scenario.steps.is_empty())
+            .map(|step| CutStep::cut(step, false, &none))
+            .chain(scenario.steps.iter().map(|step| CutStep::cut(step, true, &columns)))
+            .collect();
+        Self { name: Cut::new(&scenario.name, &columns), steps }
+    }
+}
+
+impl<'a> CutStep<'a> {
+    fn cut(step: &'a Step, own: bool, columns: &HashMap<&str, usize>) -> Self {
+        let doc_string = step.doc_string.as_ref();
+        let media_type = doc_string.and_then(|doc| doc.media_type.as_deref());
+        Self {
+            step,
+            own,
+            text: Cut::new(&step.text, columns),
+            doc_string: doc_string.map(|doc| Cut::new(&doc.content, columns)),
+            media_type: media_type.map(|text| Cut::new(text, columns)),
+            table: step.data_table.as_ref().map(|table| {
+                let row = |row: &'a TableRow| {
+                    let cells = row.cells.iter();
+                    cells.map(|cell| Cut::new(&cell.value, columns)).collect()
+                };
+                table.rows.iter().map(row).collect()
+            }),
+        }
+    }
+}
+
+/// A text, cut at its placeholders.
+struct Cut<'a>(Vec<Piece<'a>>);
+
+enum Piece<'a> {
+    Text(&'a str),
+    Column(usize),
+}
+
+impl<'a> Cut<'a> {
+    /// Cuts `text` at each `<name>` that `columns` knows; others stay as they are.
+    fn new(text: &'a str, columns: &HashMap<&str, usize>) -> Self {
+        #[cfg(test)]
+        work::CUTS.with(|cuts| cuts.set(cuts.get() + 1));
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        let mut from = 0;
+        while let Some(open) = rest[from..].find('<').map(|at| from + at) {
+            let Some(close) = rest[open..].find('>').map(|at| open + at) else {
+                break;
+            };
+            match columns.get(&rest[open + 1..close]) {
+                Some(&column) => {
+                    pieces.push(Piece::Text(&rest[..open]));
+                    pieces.push(Piece::Column(column));
+                    rest = &rest[close + 1..];
+                    from = 0;
+                }
+                None => from = open + 1,
+            }
+        }
+        pieces.push(Piece::Text(rest));
+        Self(pieces)
+    }
+
+    /// The text with `row`'s values in.
+    fn fill(&self, row: Option<&TableRow>) -> String {
+        #[cfg(test)]
+        work::FILLS.with(|fills| fills.set(fills.get() + 1));
+        let value = |column: usize| row.and_then(|row| row.cells.get(column));
+        self.0
+            .iter()
+            .map(|piece| match *piece {
+                Piece::Text(text) => text,
+                Piece::Column(column) => value(column).map_or("", |cell| cell.value.as_str()),
+            })
+            .collect()
+    }
+}
+
+/// Counts the work, so that a test can see how it grows.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(in crate::runner) static CUTS: Cell<usize> = const { Cell::new(0) };
+        pub(in crate::runner) static FILLS: Cell<usize> = const { Cell::new(0) };
+    }
+}

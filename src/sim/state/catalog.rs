@@ -1,0 +1,283 @@
+//! Flavors, images, networks with their ports, and key pairs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::placement::Resources;
+use crate::events::names::{ComputeName, ServerId};
+use crate::sim::ids;
+
+/// A flavor.
+#[derive(Clone, Debug)]
+pub struct Flavor {
+    /// Counts up; migrations name flavors by it.
+    pub number: u64,
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Cores.
+    pub vcpus: u64,
+    /// MiB.
+    pub ram: u64,
+    /// GiB.
+    pub disk: u64,
+    /// GiB of ephemeral disk.
+    pub ephemeral: u64,
+    /// MiB.
+    pub swap: u64,
+    /// Whether all projects see it.
+    pub public: bool,
+    /// Since 2.55.
+    pub description: Option<String>,
+    /// Placement traits and the like; shown inline since 2.61.
+    pub extra_specs: BTreeMap<String, String>,
+}
+
+impl Flavor {
+    /// What an instance of it uses.
+    pub fn needs(&self) -> Resources {
+        let disk_gb = self.disk + self.ephemeral + self.swap.div_ceil(1024);
+        Resources { vcpus: self.vcpus, memory_mb: self.ram, disk_gb }
+    }
+}
+
+/// An image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its id, another in each cloud.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `active`, `queued`, `deactivated`.
+    pub status: &'static str,
+    /// MiB that an instance must have.
+    pub min_ram: u64,
+    /// GiB that an instance must have.
+    pub min_disk: u64,
+    /// Bytes; `None` before there is data.
+    pub size: Option<u64>,
+}
+
+/// A network with its one subnet.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub project: String,
+    /// Whether every project may use it.
+    pub shared: bool,
+    /// Whether it leads outside; instances do not get it by themselves.
+    pub external: bool,
+    /// Its subnet's id.
+    pub subnet: String,
+    /// The first three numbers of its addresses.
+    pub prefix: [u8; 2],
+}
+
+/// Where a port is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The compute.
+    pub host: ComputeName,
+    /// The other one, on the destination, is inactive while the instance moves.
+    pub active: bool,
+}
+
+/// A port.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub project: String,
+    /// Its network.
+    pub network: String,
+    /// The instance that uses it.
+    pub device: Option<ServerId>,
+    /// Its address.
+    pub mac: String,
+    /// Its address in the network's subnet.
+    pub ip: String,
+    /// Where it is bound to.
+    pub bindings: Vec<Binding>,
+    /// Whether Nova made it, and so deletes it with the instance.
+    pub made_for_server: bool,
+    /// Virtual time.
+    pub created: Duration,
+}
+
+/// A key pair.
+#[derive(Clone, Debug)]
+pub struct KeyPair {
+    /// Its name, unique for its user.
+    pub name: String,
+    /// `ssh` or `x509`.
+    pub kind: String,
+    /// The public half.
+    pub public_key: String,
+    /// MD5-like, colons between.
+    pub fingerprint: String,
+    /// Virtual time.
+    pub created: Duration,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// In the order of their numbers.
+    pub flavors: Vec<Arc<Flavor>>,
+    /// In the order of their creation.
+    pub images: Vec<Image>,
+    /// In the order of their creation.
+    pub networks: Vec<Network>,
+    /// By id.
+    pub ports: BTreeMap<String, Port>,
+    /// By user and name.
+    pub key_pairs: BTreeMap<(String, String), KeyPair>,
+    last_flavor: u64,
+    last_address: u64,
+}
+
+impl Catalog {
+    /// What a new cloud has: five flavors, five images of which three can be booted, two networks.
+    pub fn stocked(admin_project: &str) -> Self {
+        let mut catalog = Self::default();
+        let gib = 1024;
+        for (name, vcpus, ram, disk) in [
+            ("tiny", 1, 64, 1),
+            ("small", 1, 512, 5),
+            ("medium", 2, gib, 10),
+            ("large", 4, 4 * gib, 20),
+            ("huge", 8, 16 * gib, 80),
+        ] {
+            let id = (catalog.flavors.len() + 1).to_string();
+            catalog.add_flavor(Flavor {
+                number: 0,
+                id,
+                name: name.to_owned(),
+                vcpus,
+                ram,
+                disk,
+                ephemeral: 0,
+                swap: 0,
+                public: true,
+                description: None,
+                extra_specs: BTreeMap::new(),
+            });
+        }
+        for (name, status, min_ram, min_disk, mib) in [
+            ("guest-minimal", "active", 0, 1, Some(16)),
+            ("guest-minimal-alt", "active", 0, 1, Some(16)),
+            ("guest-desktop", "active", 1024, 10, Some(900)),
+            ("guest-unfinished", "queued", 0, 0, None),
+            ("guest-withdrawn", "deactivated", 0, 1, Some(16)),
+        ] {
+            let size = mib.map(|mib: u64| mib << 20);
+            let (id, name) = (ids::uuid(), name.to_owned());
+            catalog.images.push(Image { id, name, status, min_ram, min_disk, size });
+        }
+        for (name, shared, external, prefix) in
+            [("shared", true, false, [10, 20]), ("public", false, true, [10, 30])]
+        {
+            catalog.networks.push(Network {
+                id: ids::uuid(),
+                name: name.to_owned(),
+                project: admin_project.to_owned(),
+                shared,
+                external,
+                subnet: ids::uuid(),
+                prefix,
+            });
+        }
+        catalog
+    }
+
+    /// Adds a flavor under the next number.
+    pub fn add_flavor(&mut self, mut flavor: Flavor) -> Arc<Flavor> {
+        self.last_flavor += 1;
+        flavor.number = self.last_flavor;
+        let flavor = Arc::new(flavor);
+        self.flavors.push(Arc::clone(&flavor));
+        flavor
+    }
+
+    /// The flavor with this id.
+    pub fn flavor(&self, id: &str) -> Option<&Arc<Flavor>> {
+        self.flavors.iter().find(|flavor| flavor.id == id)
+    }
+
+    /// The image with this id.
+    pub fn image(&self, id: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == id)
+    }
+
+    /// The networks that a project can use, external ones included.
+    pub fn networks_of<'a>(&'a self, project: &'a str) -> impl Iterator<Item = &'a Network> {
+        self.networks
+            .iter()
+            .filter(move |network| network.shared || network.external || network.project == project)
+    }
+
+    /// The network with this id.
+    pub fn network(&self, id: &str) -> Option<&Network> {
+        self.networks.iter().find(|network| network.id == id)
+    }
+
+    /// Makes a port on a network that exists.
+    pub fn add_port(
+        &mut self,
+        network: &Network,
+        project: &str,
+        name: &str,
+        now: Duration,
+    ) -> &mut Port {
+        self.last_address += 1;
+        let n = self.last_address;
+        let [a, b] = network.prefix;
+        let [.., x, y] = (n + 9).to_be_bytes();
+        let port = Port {
+            id: ids::uuid(),
+            name: name.to_owned(),
+            project: project.to_owned(),
+            network: network.id.clone(),
+            device: None,
+            mac: format!("fa:16:3e:{:02x}:{x:02x}:{y:02x}", (n >> 16) & 0xff),
+            ip: format!("{a}.{b}.{x}.{y}"),
+            bindings: Vec::new(),
+            made_for_server: false,
+            created: now,
+        };
+        self.ports.entry(port.id.clone()).or_insert(port)
+    }
+
+    /// The ports of an instance.
+    pub fn ports_of<'a>(&'a self, server: &'a ServerId) -> impl Iterator<Item = &'a Port> {
+        self.ports.values().filter(move |port| port.device.as_ref() == Some(server))
+    }
+
+    /// The ports of an instance, to change them.
+    pub fn ports_of_mut<'a>(
+        &'a mut self,
+        server: &'a ServerId,
+    ) -> impl Iterator<Item = &'a mut Port> {
+        self.ports.values_mut().filter(move |port| port.device.as_ref() == Some(server))
+    }
+
+    /// Gives back an instance's ports: deletes those made for it, unbinds the others.
+    pub fn release_ports(&mut self, server: &ServerId) {
+        self.ports.retain(|_, port| port.device.as_ref() != Some(server) || !port.made_for_server);
+        for port in self.ports_of_mut(server) {
+            port.bindings.clear();
+        }
+        for port in self.ports.values_mut().filter(|port| port.device.as_ref() == Some(server)) {
+            port.device = None;
+        }
+    }
+}

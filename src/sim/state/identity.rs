@@ -1,0 +1,160 @@
+//! Projects, users, their roles, tokens and application credentials.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::sim::ids;
+
+/// The id and name of the one domain.
+pub const DOMAIN: (&str, &str) = ("default", "Default");
+
+/// Roles from the strongest to the weakest; each implies those after it.
+pub const ROLES: [&str; 4] = ["admin", "manager", "member", "reader"];
+
+/// A project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A user with a password and a role in some projects.
+#[derive(Clone)]
+pub struct User {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// Random in each cloud.
+    pub password: String,
+    /// Project id and strongest role there.
+    pub roles: Vec<(String, &'static str)>,
+}
+
+/// A token.
+#[derive(Clone)]
+pub struct Token {
+    /// The secret itself.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// The project that it is for; `None` if it is unscoped.
+    pub project: Option<String>,
+    /// `password`, `token`, `application_credential`.
+    pub methods: Vec<&'static str>,
+    /// Virtual time.
+    pub issued: Duration,
+    /// Virtual time.
+    pub expires: Duration,
+    /// Shown as `audit_ids`.
+    pub audit: String,
+    /// The application credential that it came from.
+    pub credential: Option<String>,
+}
+
+/// An application credential.
+#[derive(Clone)]
+pub struct Credential {
+    /// Its id.
+    pub id: String,
+    /// Its name, unique for its user.
+    pub name: String,
+    /// Its secret.
+    pub secret: String,
+    /// Whose it is.
+    pub user: String,
+    /// The project that it is for.
+    pub project: String,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Identity {
+    /// In the order of their creation.
+    pub projects: Vec<Project>,
+    /// In the order of their creation.
+    pub users: Vec<User>,
+    /// In the order of their creation.
+    pub credentials: Vec<Credential>,
+    /// Roles' ids in the order of [`ROLES`].
+    pub role_ids: Vec<String>,
+    tokens: HashMap<String, Token>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("projects", &self.projects).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Projects `admin`, `demo` and `alt` with a user for each role that scenarios play.
+    pub fn stocked() -> Self {
+        let mut identity =
+            Self { role_ids: ROLES.iter().map(|_| ids::plain_uuid()).collect(), ..Self::default() };
+        let [admin, demo, alt] = ["admin", "demo", "alt"].map(|name| identity.add_project(name));
+        for (name, roles) in [
+            ("admin", vec![(&admin, "admin"), (&demo, "admin"), (&alt, "admin")]),
+            ("manager", vec![(&demo, "manager")]),
+            ("member", vec![(&demo, "member")]),
+            ("reader", vec![(&demo, "reader")]),
+            ("stranger", vec![(&alt, "member")]),
+        ] {
+            let roles = roles.into_iter().map(|(project, role)| (project.clone(), role)).collect();
+            let (id, password) = (ids::plain_uuid(), ids::plain_uuid());
+            identity.users.push(User { id, name: name.to_owned(), password, roles });
+        }
+        identity
+    }
+
+    fn add_project(&mut self, name: &str) -> String {
+        let id = ids::plain_uuid();
+        self.projects.push(Project { id: id.clone(), name: name.to_owned() });
+        id
+    }
+
+    /// The project with this id or name.
+    pub fn project(&self, id_or_name: &str) -> Option<&Project> {
+        self.projects.iter().find(|project| project.id == id_or_name || project.name == id_or_name)
+    }
+
+    /// The user with this id or name.
+    pub fn user(&self, id_or_name: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id_or_name || user.name == id_or_name)
+    }
+
+    /// The roles that a user has in a project, implied ones included; empty if none.
+    pub fn roles(&self, user: &str, project: &str) -> &'static [&'static str] {
+        let held =
+            self.user(user).and_then(|user| user.roles.iter().find(|(there, _)| there == project));
+        let place = held.and_then(|(_, role)| ROLES.iter().position(|known| known == role));
+        place.map_or(&[], |place| &ROLES[place..])
+    }
+
+    /// Makes a token that lasts until `expires`.
+    pub fn issue(&mut self, token: Token) -> &Token {
+        // Those that nobody can use any more go, so that a long-lived cloud does not fill up.
+        if self.tokens.len() > 10_000 {
+            let now = token.issued;
+            self.tokens.retain(|_, known| known.expires > now);
+        }
+        self.tokens.entry(token.id.clone()).or_insert(token)
+    }
+
+    /// The token if it is still good.
+    pub fn token(&self, id: &str, now: Duration) -> Option<&Token> {
+        self.tokens.get(id).filter(|token| token.expires > now)
+    }
+
+    /// Revokes a token; `false` if there was none.
+    pub fn revoke(&mut self, id: &str) -> bool {
+        self.tokens.remove(id).is_some()
+    }
+
+    /// Revokes all tokens, as if they had expired.
+    pub fn revoke_all(&mut self) {
+        self.tokens.clear();
+    }
+}

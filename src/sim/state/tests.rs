@@ -1,0 +1,5 @@
+//! The state machine, stepped by hand: no sockets, no real time.
+
+mod booting;
+mod moving;
+mod support;
