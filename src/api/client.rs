@@ -1,10 +1,11 @@
-//! The HTTP client: TLS as the cloud's entry says, no redirects.
+//! The HTTP client: no redirects, no proxies, no repeats behind our back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Identity, redirect};
+use reqwest::{Client, redirect};
 
+use super::trust;
 use crate::config::clouds::Tls;
 
 /// Idle connections are dropped before the other side does it: Apache's `KeepAliveTimeout` is 5 s
@@ -39,10 +40,8 @@ pub enum OpenError {
 
 /// Builds the client. `connect` bounds the time until there is a connection.
 pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
-    // A provider that the process has installed already is as good.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let mut builder = Client::builder()
-        .tls_backend_rustls()
+    Client::builder()
+        .tls_backend_preconfigured(trust::config(tls)?)
         // A redirect would carry the token to whatever host it names.
         .redirect(redirect::Policy::none())
         // What is sent again is decided in `retry`, where it is seen and counted.
@@ -50,29 +49,7 @@ pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
         .no_proxy()
         .connect_timeout(connect)
         .pool_idle_timeout(IDLE)
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-    if !tls.verify {
-        builder = builder.tls_danger_accept_invalid_certs(true);
-    } else if let Some(path) = &tls.cacert {
-        let certificates = Certificate::from_pem_bundle(&read("cacert", path)?);
-        let certificates = certificates.ok().filter(|certificates| !certificates.is_empty());
-        builder = builder.tls_certs_only(certificates.ok_or_else(|| not_pem("cacert", path))?);
-    }
-    if let Some(path) = &tls.cert {
-        let mut pem = read("cert", path)?;
-        if let Some(key) = &tls.key {
-            pem.push(b'\n');
-            pem.extend(read("key", key)?);
-        }
-        builder = builder.identity(Identity::from_pem(&pem).map_err(|_| not_pem("cert", path))?);
-    }
-    builder.build().map_err(|error| OpenError::Client(error.to_string()))
-}
-
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {
-    std::fs::read(path).map_err(|source| OpenError::File { key, path: path.to_owned(), source })
-}
-
-fn not_pem(key: &'static str, path: &Path) -> OpenError {
-    OpenError::Pem { key, path: path.to_owned() }
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| OpenError::Client(error.to_string()))
 }

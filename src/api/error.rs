@@ -17,7 +17,7 @@ pub struct RequestError {
     pub path: String,
     /// `x-openstack-request-id` of the answer; `none` if there was no answer.
     pub request_id: String,
-    /// How often it was sent or tried to be sent.
+    /// How often it was sent or tried to be sent; 0 if it didn't come to that.
     pub attempts: u32,
     /// What went wrong.
     #[source]

@@ -52,10 +52,10 @@ fn words(object: &serde_json::Map<String, Value>) -> Option<String> {
     let text = |key: &str| {
         object.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
     };
-    match (text("message").or_else(|| text("title")), text("detail")) {
-        (Some(message), Some(detail)) => Some(shortened(&format!("{message} {detail}"))),
-        (Some(one), None) | (None, Some(one)) => Some(shortened(one)),
-        (None, None) => None,
+    let detail = text("detail");
+    match text("message") {
+        Some(message) => Some(shortened(&format!("{message} {}", detail.unwrap_or_default()))),
+        None => detail.or_else(|| text("title")).map(shortened),
     }
 }
 
@@ -82,8 +82,10 @@ fn without_markup(text: &str) -> String {
     plain
 }
 
-/// One line, not too long.
+/// One line, not too long, without the line breaks that Glance has in its JSON. Other things in
+/// angle brackets stay: Nova's 500 names the exception's class so.
 fn shortened(text: &str) -> String {
+    let text = text.replace("<br />", " ");
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -126,13 +128,23 @@ mod tests {
             (
                 r#"{"errors":[{"status":404,"title":"Not Found","detail":"No such provider"}]}"#,
                 Some("errors"),
-                "Not Found No such provider",
+                "No such provider",
             ),
             (r#"{"message":"Bad gateway","code":"502"}"#, None, "Bad gateway"),
             (
                 "<html><head><title>x</title></head><body><h1>404 Not Found</h1>No image</body></html>",
                 None,
                 "404 Not Found No image",
+            ),
+            (
+                r#"{"message":"No image found<br /><br />\n\n","code":"404 Not Found","title":"Not Found"}"#,
+                None,
+                "No image found",
+            ),
+            (
+                r#"{"computeFault":{"code":500,"message":"Unexpected API Error.\n<class 'KeyError'>"}}"#,
+                Some("computeFault"),
+                "Unexpected API Error. <class 'KeyError'>",
             ),
             ("upstream\nis away", None, "upstream is away"),
             ("", None, ""),

@@ -23,6 +23,7 @@ mod retry;
 mod service;
 mod session;
 mod transport;
+mod trust;
 mod version;
 
 pub use client::OpenError;

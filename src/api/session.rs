@@ -282,7 +282,7 @@ impl Session {
             let prepared = Prepared {
                 service,
                 method: Method::Get,
-                shown: url.path().to_owned(),
+                shown: "/".to_owned(),
                 url,
                 headers: HeaderMap::new(),
                 microversion: None,
@@ -321,7 +321,7 @@ pub(super) fn unsent(method: Method, path: &str, kind: RequestErrorKind) -> Requ
         method: method.as_str(),
         path: path.to_owned(),
         request_id: "none".to_owned(),
-        attempts: 1,
+        attempts: 0,
         kind,
     }
 }

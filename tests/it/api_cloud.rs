@@ -8,9 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use url::Url;
 use whimbrel::api::{Session, SessionSettings};
 use whimbrel::config::clouds::CloudEntry;
@@ -89,6 +93,17 @@ struct State {
     token_life: u64,
     /// What follows the address in the catalog's compute endpoint.
     compute: &'static str,
+    tls: Option<TlsAcceptor>,
+}
+
+impl State {
+    /// By its name under HTTPS, because certificates are for names.
+    fn url(&self, path: &str) -> String {
+        match self.tls {
+            Some(_) => format!("https://localhost:{}{path}", self.address.port()),
+            None => format!("http://{}{path}", self.address),
+        }
+    }
 }
 
 /// A cloud; it ends with the value.
@@ -107,11 +122,13 @@ impl Drop for Cloud {
 pub struct Setup {
     pub compute: &'static str,
     pub token_life: u64,
+    /// HTTPS with these settings; else plain HTTP.
+    pub tls: Option<ServerConfig>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { compute: "/compute/v2.1", token_life: 3600 }
+        Self { compute: "/compute/v2.1", token_life: 3600, tls: None }
     }
 }
 
@@ -140,13 +157,14 @@ impl Cloud {
             revoked: Mutex::default(),
             token_life: setup.token_life,
             compute: setup.compute,
+            tls: setup.tls.map(|tls| TlsAcceptor::from(Arc::new(tls))),
         });
         let task = tokio::spawn(serve(listener, state.clone()));
         Self { state, task }
     }
 
     pub fn url(&self, path: &str) -> Url {
-        Url::parse(&format!("http://{}{path}", self.state.address)).expect("an address")
+        Url::parse(&self.state.url(path)).expect("an address")
     }
 
     pub fn entry(&self) -> CloudEntry {
@@ -197,11 +215,16 @@ pub fn quick() -> SessionSettings {
 async fn serve(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         let state = state.clone();
-        tokio::spawn(async move { converse(stream, &state).await });
+        tokio::spawn(async move {
+            match &state.tls {
+                None => converse(stream, &state).await,
+                Some(tls) => converse(tls.accept(stream).await.ok()?, &state).await,
+            }
+        });
     }
 }
 
-async fn converse(stream: TcpStream, state: &State) -> Option<()> {
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let seen = read_request(&mut stream).await?;
@@ -229,7 +252,7 @@ async fn converse(stream: TcpStream, state: &State) -> Option<()> {
     }
 }
 
-async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
+async fn read_request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Seen> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let mut words = line.split_whitespace();
@@ -285,7 +308,7 @@ pub fn version_document(newest: &str) -> Value {
 
 fn token(state: &State) -> Value {
     let endpoint = |path: &str| {
-        let url = format!("http://{}{path}", state.address);
+        let url = state.url(path);
         json!([{ "interface": "public", "region": "one", "region_id": "one", "url": url }])
     };
     let (minutes, seconds) = (state.token_life / 60, state.token_life % 60);

@@ -68,7 +68,7 @@ async fn servers_booted_together_are_asked_for_and_found_by_their_reservation() 
 }
 
 #[tokio::test]
-async fn a_long_list_is_read_page_by_page() {
+async fn a_long_list_is_read_page_by_page_and_each_server_comes_once() {
     let next = json!([{ "rel": "next", "href": "http://wrong.example/" }]);
     let cloud = answering(&[
         (
@@ -79,7 +79,7 @@ async fn a_long_list_is_read_page_by_page() {
         (
             "GET /compute/v2.1/servers/detail?limit=2&marker=b",
             200,
-            json!({ "servers": [shown("c"), shown("d")], "servers_links": next }),
+            json!({ "servers": [shown("b"), shown("d")], "servers_links": next }),
         ),
         ("GET /compute/v2.1/servers/detail?limit=2&marker=d", 200, json!({ "servers": [] })),
     ])
@@ -87,7 +87,7 @@ async fn a_long_list_is_read_page_by_page() {
     let filter = ServerFilter { page: Some(2), ..ServerFilter::default() };
     let servers = cloud.session().compute().servers(&filter).await.expect("a list");
     let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();
-    assert_eq!(names, ["a", "b", "c", "d"]);
+    assert_eq!(names, ["a", "b", "d"]);
 }
 
 #[tokio::test]

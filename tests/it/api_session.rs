@@ -356,7 +356,7 @@ async fn every_try_is_recorded_and_a_scenario_has_a_log_of_its_own() {
     assert_eq!(
         lines,
         [
-            ("GET /compute/v2.1/ req-test".to_owned(), None, 1, true),
+            ("GET / req-test".to_owned(), None, 1, true),
             ("GET /servers/detail none".to_owned(), Some("2.96".to_owned()), 1, false),
             ("GET /servers/detail req-test".to_owned(), Some("2.96".to_owned()), 2, true),
         ]

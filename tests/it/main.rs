@@ -3,6 +3,7 @@
 mod api_cloud;
 mod api_compute;
 mod api_session;
+mod api_tls;
 mod layers;
 mod sim_boot;
 mod sim_client;

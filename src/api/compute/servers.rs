@@ -1,5 +1,7 @@
 //! Finding, showing and deleting servers.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::{Compute, Link, Server, has_next};
@@ -77,24 +79,26 @@ impl Compute {
     }
 
     /// All servers that the filter lets through, from as many pages as there are, in no order that
-    /// means anything.
+    /// means anything. Each comes once, although Nova (seen on 26.2.2) shows one that is just
+    /// being scheduled on two pages.
     ///
     /// # Errors
     ///
     /// Those of a request; 403 if a member asks for all projects.
     pub async fn servers(&self, filter: &ServerFilter) -> Result<Vec<Server>, RequestError> {
-        let mut found: Vec<Server> = Vec::new();
+        let mut found: BTreeMap<ServerId, Server> = BTreeMap::new();
+        let mut marker: Option<ServerId> = None;
         loop {
-            let marker = found.last().map(|server| server.id.clone());
             let request =
                 filter.on(self.get(&["servers", "detail"])).query_if("marker", marker.as_ref());
             let page: ServerPage = self.session.call(request).await?.json()?;
             let last = page.servers.last().map(|server| server.id.clone());
             let more = has_next(&page.servers_links) && last.is_some() && last != marker;
-            found.extend(page.servers);
+            found.extend(page.servers.into_iter().map(|server| (server.id.clone(), server)));
             if !more {
-                return Ok(found);
+                return Ok(found.into_values().collect());
             }
+            marker = last;
         }
     }
 

@@ -10,6 +10,7 @@
 mod entry;
 mod error;
 mod files;
+mod judge;
 mod layers;
 mod node;
 #[cfg(test)]
@@ -116,7 +117,7 @@ impl Clouds {
         region: Option<&str>,
     ) -> Result<CloudEntry, CloudsError> {
         let layers = layers::of(self, name, region)?;
-        entry::judge(layers, self.home.as_deref())
+        judge::judge(layers, self.home.as_deref())
     }
 
     fn unknown(&self, name: &str) -> CloudsError {

@@ -451,6 +451,10 @@ fn what_is_missing_or_wrong_is_named_with_its_place() {
         @"/T/work/clouds.yaml:5: `lab.auth.auth_url` is `lab.example/identity`, but should be an address that begins with http:// or https://"
     );
     insta::assert_snapshot!(
+        clouds_yaml(&WHOLE.replace("http://", "htp://me:pw@")).error("lab"),
+        @"/T/work/clouds.yaml:5: `lab.auth.auth_url` is an address with a user or password in it, but should be an address alone; name and password go under `auth`"
+    );
+    insta::assert_snapshot!(
         clouds_yaml("clouds: [lab]").error("lab"),
         @"/T/work/clouds.yaml:1: `clouds` is a list, but should be a mapping"
     );
