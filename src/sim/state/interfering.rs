@@ -28,6 +28,9 @@ impl State {
         let migration = self.migration_of(id, number)?;
         let (number, status, source) =
             (migration.number, migration.status, migration.source.to_string());
+        if matches!(migration.phase, Phase::Aborting | Phase::PreparingAborted) {
+            return Ok(());
+        }
         let allowed = match status {
             MigrationStatus::Running => true,
             MigrationStatus::Queued | MigrationStatus::Preparing => early,
@@ -109,31 +112,33 @@ impl State {
         }
     }
 
-    /// Stops whatever its migration was doing, because the instance is being deleted.
+    fn moves_of(&self, id: &ServerId) -> Vec<MigrationNumber> {
+        self.moving.iter().filter(|(_, server)| *server == id).map(|(number, _)| *number).collect()
+    }
+
+    /// Stops whatever its migrations were doing, because the instance is being deleted.
     pub(super) fn freeze_migration(&mut self, id: &ServerId) {
-        if let Some(number) = self.moving.get(id).copied()
-            && let Some(migration) = self.migration_mut(number)
-        {
-            migration.ticket = None;
+        for number in self.moves_of(id) {
+            if let Some(migration) = self.migration_mut(number) {
+                migration.ticket = None;
+            }
         }
     }
 
-    /// Ends the migration of an instance that is gone, and hides its older records with it.
+    /// Ends the migration of an instance that is gone, and forgets its records with it.
     pub(super) fn drop_migrations(&mut self, id: &ServerId) {
-        if let Some(number) = self.moving.get(id).copied() {
+        for number in self.moves_of(id) {
             let dropped = self.move_step(number, E::ServerDeleted);
             debug_assert!(dropped.is_ok(), "{dropped:?}");
         }
-        for migration in self.migrations.iter_mut().filter(|migration| migration.server == *id) {
-            migration.hidden = true;
-        }
+        self.migrations.forget(id);
     }
 
     /// A compute that comes back finds migrations off it that its old process had begun.
     pub(super) fn fail_migrations_of(&mut self, source: &ComputeName) {
         let begun: Vec<MigrationNumber> = self
             .moving
-            .values()
+            .keys()
             .copied()
             .filter(|number| {
                 self.migration(*number).is_some_and(|migration| migration.source == *source)
@@ -149,11 +154,9 @@ impl State {
 
     /// Gives free slots of each source to those that wait for one, in the order of their numbers.
     pub(super) fn start_queued(&mut self) {
-        let mut flights: Vec<MigrationNumber> = self.moving.values().copied().collect();
-        flights.sort_unstable();
         let mut taken: HashMap<ComputeName, usize> = HashMap::new();
         let mut waiting = Vec::new();
-        for migration in flights.iter().filter_map(|number| self.migration(*number)) {
+        for migration in self.moving.keys().filter_map(|number| self.migration(*number)) {
             let waits = migration.phase == Phase::Queued && migration.ticket.is_none();
             if waits {
                 waiting.push((migration.number, migration.source.clone(), migration.pace));

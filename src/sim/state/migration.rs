@@ -4,6 +4,7 @@
 //! before there is a record, the server ACTIVE on its destination before the record is
 //! `completed`, the source's allocation freed just after.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::policy::Caller;
@@ -315,8 +316,6 @@ pub struct Migration {
     pub fails: Option<FailStep>,
     /// Why the checks failed.
     pub refusal: Option<Refused>,
-    /// Whether the record shows it (not after its instance is deleted).
-    pub hidden: bool,
     /// Whether it is faster or slower than others, in thousandths.
     pub pace: u32,
     /// Which planned event it waits for.
@@ -326,7 +325,7 @@ pub struct Migration {
 impl Migration {
     /// Whether the API shows a record of it.
     pub fn is_recorded(&self) -> bool {
-        self.phase != MigrationPhase::Requested && !self.hidden
+        self.phase != MigrationPhase::Requested
     }
 
     /// Bytes of memory in all and processed so far; nothing before the copy begins.
@@ -336,5 +335,54 @@ impl Migration {
         let part =
             (now.saturating_sub(began).as_secs_f64() / lasts.as_secs_f64().max(1e-9)).min(1.0);
         Some((total, (total as f64 * part) as u64))
+    }
+}
+
+/// How many live migrations are remembered.
+const KEPT: usize = 20_000;
+
+/// All live migrations by number, from 1; those of deleted instances are forgotten.
+#[derive(Debug, Default)]
+pub struct Migrations {
+    rows: BTreeMap<MigrationNumber, Migration>,
+    last: u64,
+}
+
+impl Migrations {
+    /// The number that the next one gets.
+    pub const fn next_number(&self) -> MigrationNumber {
+        MigrationNumber(self.last + 1)
+    }
+
+    /// Adds one; the oldest that is over goes if there are too many.
+    pub fn add(&mut self, migration: Migration) {
+        if self.rows.len() >= KEPT
+            && let Some(oldest) = self.rows.values().find(|known| known.phase.is_over())
+        {
+            let oldest = oldest.number;
+            self.rows.remove(&oldest);
+        }
+        self.last = migration.number.0;
+        self.rows.insert(migration.number, migration);
+    }
+
+    /// The migration with this number, recorded or not.
+    pub fn get(&self, number: MigrationNumber) -> Option<&Migration> {
+        self.rows.get(&number)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, number: MigrationNumber) -> Option<&mut Migration> {
+        self.rows.get_mut(&number)
+    }
+
+    /// Those that the API shows a record of, oldest first.
+    pub fn recorded(&self) -> impl Iterator<Item = &Migration> {
+        self.rows.values().filter(|migration| migration.is_recorded())
+    }
+
+    /// Forgets those of an instance.
+    pub fn forget(&mut self, id: &ServerId) {
+        self.rows.retain(|_, migration| migration.server != *id);
     }
 }

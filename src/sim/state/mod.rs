@@ -8,8 +8,10 @@
 pub mod actions;
 pub mod build;
 pub mod catalog;
+mod choosing;
 pub mod computes;
 mod controls;
+pub mod creating;
 pub mod groups;
 pub mod identity;
 mod interfering;
@@ -28,7 +30,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ use self::computes::Computes;
 use self::controls::Controls;
 use self::groups::Groups;
 use self::identity::Identity;
+use self::migration::Migrations;
 use self::placement::Placement;
 use self::queue::{Due, Event, Queue, Ticket};
 use self::server::Servers;
@@ -77,13 +80,15 @@ pub struct State {
     pub placement: Placement,
     /// Instances.
     pub servers: Servers,
-    /// Live migrations in the order of their numbers, from 1.
-    pub migrations: Vec<Migration>,
+    /// Live migrations.
+    pub migrations: Migrations,
     /// Server groups.
     pub groups: Groups,
     /// Limits of projects that have their own.
     pub quotas: HashMap<String, Quotas>,
-    moving: HashMap<ServerId, MigrationNumber>,
+    /// Those that are not over. Of one instance there can be two: the next may be asked for as soon
+    /// as the instance has arrived, while the source of the one before still cleans up.
+    moving: BTreeMap<MigrationNumber, ServerId>,
     queue: Queue,
     control: Controls,
     notes: Vec<Note>,
@@ -114,10 +119,10 @@ impl State {
             computes,
             placement,
             servers: Servers::default(),
-            migrations: Vec::new(),
+            migrations: Migrations::default(),
             groups: Groups::new(),
             quotas: HashMap::new(),
-            moving: HashMap::new(),
+            moving: BTreeMap::new(),
             queue: Queue::default(),
             control: Controls::default(),
             notes: Vec::new(),

@@ -8,21 +8,19 @@ use super::migration::{
     End, FailStep, Impossible, Migration, MigrationPhase as Phase, MigrationStatus, MoveEvent as E,
     MoveRequest,
 };
-use super::placement::Payer;
 use super::policy::Caller;
 use super::queue::Event;
 use super::refused::Refused;
-use super::scheduler::Ask;
 use super::server::{Fault, TaskState, VmState};
-use crate::events::names::{ComputeName, MigrationNumber, MigrationUuid, ServerId};
+use crate::events::names::{MigrationNumber, MigrationUuid, ServerId};
 use crate::sim::ids;
 use crate::sim::settings::Release;
 
 /// The instance action, and the events of it that this module writes.
-const ACTION: &str = "live-migration";
+pub(super) const ACTION: &str = "live-migration";
 const CONDUCTOR: &str = "conductor";
-const CHECK_DESTINATION: &str = "compute_check_can_live_migrate_destination";
-const CHECK_SOURCE: &str = "compute_check_can_live_migrate_source";
+pub(super) const CHECK_DESTINATION: &str = "compute_check_can_live_migrate_destination";
+pub(super) const CHECK_SOURCE: &str = "compute_check_can_live_migrate_source";
 const START: &str = "compute_live_migration";
 const PREPARE: &str = "compute_pre_live_migration";
 const FINISH: &str = "compute_post_live_migration_at_destination";
@@ -47,7 +45,7 @@ impl State {
             return Err(Refused::NoComputeHost(host.to_string()));
         }
         let (now, pace, fails) = (self.now, self.spread(), self.control.next_migration_failure());
-        let number = MigrationNumber(self.migrations.len() as u64 + 1);
+        let number = self.migrations.next_number();
         let Some(server) = self.servers.get_mut(id) else {
             return Err(Refused::NoInstance(id.to_string()));
         };
@@ -76,29 +74,29 @@ impl State {
             came_from: server.vm_state,
             fails,
             refusal: None,
-            hidden: false,
             pace,
             ticket: None,
             request,
         };
-        self.migrations.push(migration);
+        self.migrations.add(migration);
         self.note_server(id);
         self.plan_move(number, E::Recorded);
         Ok(number)
     }
 
-    /// The migration of an instance that is not over.
+    /// The migration of an instance that is not over; the newest if there are two.
     pub fn migration_in_flight(&self, id: &ServerId) -> Option<&Migration> {
-        self.moving.get(id).and_then(|number| self.migration(*number))
+        let newest = self.moving.iter().rev().find(|(_, server)| *server == id);
+        newest.and_then(|(number, _)| self.migration(*number))
     }
 
     /// The migration with this number, recorded or not.
     pub fn migration(&self, number: MigrationNumber) -> Option<&Migration> {
-        self.migrations.get(usize::try_from(number.0).ok()?.checked_sub(1)?)
+        self.migrations.get(number)
     }
 
     pub(super) fn migration_mut(&mut self, number: MigrationNumber) -> Option<&mut Migration> {
-        self.migrations.get_mut(usize::try_from(number.0).ok()?.checked_sub(1)?)
+        self.migrations.get_mut(number)
     }
 
     /// Lets a live migration take a step, does what that means, and plans the next.
@@ -130,7 +128,7 @@ impl State {
         self.enter(number, &id, phase, event);
         self.note_migration(number);
         if phase.is_over() {
-            self.moving.remove(&id);
+            self.moving.remove(&number);
         }
         if let Some(next) = Self::after_that(phase) {
             self.plan_move(number, next);
@@ -210,119 +208,6 @@ impl State {
         }
     }
 
-    /// Looks for a destination and claims it; says what came of it.
-    fn find_destination(&mut self, number: MigrationNumber) -> E {
-        match self.choose(number) {
-            Ok(host) => {
-                if let Some(migration) = self.migration_mut(number) {
-                    migration.chosen = Some(host);
-                }
-                E::Scheduled
-            }
-            Err(refusal) => {
-                if let Some(migration) = self.migration_mut(number) {
-                    migration.refusal = Some(refusal);
-                }
-                E::Refused
-            }
-        }
-    }
-
-    fn choose(&mut self, number: MigrationNumber) -> Result<ComputeName, Refused> {
-        let Some(migration) = self.migration(number).cloned() else {
-            return Err(Refused::not_enough_hosts());
-        };
-        let id = &migration.server;
-        let Some(server) = self.servers.get(id) else {
-            return Err(Refused::NoInstance(id.to_string()));
-        };
-        if !self.computes.is_up(&migration.source) {
-            return Err(Refused::ServiceDown(migration.source.to_string()));
-        }
-        if migration.fails == Some(FailStep::Schedule) {
-            return Err(Refused::not_enough_hosts());
-        }
-        let (needs, project, user) = (server.needs(), server.project.clone(), server.user.clone());
-        let named = migration.request.destination.as_ref();
-        let host = match named.filter(|_| migration.request.forced) {
-            Some(host) => self.check_forced(&migration, host, needs.memory_mb)?,
-            None => {
-                let mut ignore = migration.attempted.clone();
-                ignore.push(migration.source.clone());
-                let found =
-                    self.find_hosts(Ask { only: named, ignore: &ignore, ..Ask::of(server) })?;
-                found.into_iter().next().ok_or_else(Refused::not_enough_hosts)?
-            }
-        };
-        let payer = Payer { consumer: id.as_str(), project: &project, user: &user };
-        self.placement.claim(payer, &host, needs).map_err(|_| {
-            Refused::NoValidHost(format!(
-                "Unable to move instance {id} to host {host}. There is not enough capacity on the host for the instance."
-            ))
-        })?;
-        Ok(host)
-    }
-
-    /// The few checks of a destination that the scheduler is not asked about.
-    fn check_forced(
-        &self,
-        migration: &Migration,
-        host: &ComputeName,
-        memory_mb: u64,
-    ) -> Result<ComputeName, Refused> {
-        let id = migration.server.to_string();
-        if *host == migration.source {
-            return Err(Refused::ToSelf { id, host: host.to_string() });
-        }
-        if !self.computes.is_up(host) {
-            return Err(Refused::ServiceDown(host.to_string()));
-        }
-        let free = self.placement.provider(host).map_or(0, |provider| provider.free().memory_mb);
-        if free < memory_mb {
-            return Err(Refused::PreCheck(format!(
-                "Unable to migrate {id} to {host}: Lack of memory(host:{free} <= instance:{memory_mb})"
-            )));
-        }
-        Ok(host.clone())
-    }
-
-    /// The checks on destination and source; says what came of them.
-    fn check_hosts(&mut self, number: MigrationNumber) -> E {
-        let Some(migration) = self.migration(number).cloned() else {
-            return E::ChecksPassed;
-        };
-        let host = destination_of(&migration);
-        let (check, reason) = match migration.fails {
-            Some(FailStep::CheckDestination) => {
-                (CHECK_DESTINATION, "the check on the destination failed")
-            }
-            Some(FailStep::CheckSource) => (CHECK_SOURCE, "the check on the source failed"),
-            _ if !migration.chosen.as_ref().is_some_and(|host| self.computes.is_alive(host)) => {
-                (CHECK_DESTINATION, "the destination did not answer")
-            }
-            _ => return E::ChecksPassed,
-        };
-        let refusal = Refused::PreCheck(reason.to_owned());
-        let why = refusal.to_string();
-        self.with_actions(&migration.server, |actions, now| {
-            if check == CHECK_SOURCE {
-                actions.begin(ACTION, CHECK_SOURCE, migration.source.as_str(), now);
-                actions.end(ACTION, CHECK_SOURCE, Some(&why), now);
-            }
-            actions.begin(ACTION, CHECK_DESTINATION, &host, now);
-            actions.end(ACTION, CHECK_DESTINATION, Some(&why), now);
-        });
-        let Some(migration) = self.migration_mut(number) else {
-            return E::ChecksPassed;
-        };
-        migration.attempted.extend(migration.chosen.take());
-        if migration.request.forced {
-            migration.refusal = Some(refusal);
-            return E::Refused;
-        }
-        E::CheckFailed
-    }
-
     fn pass_checks(&mut self, number: MigrationNumber, migration: &Migration) {
         let host = destination_of(migration);
         let event = conductor_event(migration.request.waits);
@@ -397,12 +282,7 @@ impl State {
     /// The ends other than arrival.
     fn end_badly(&mut self, number: MigrationNumber, migration: &Migration, end: End, event: E) {
         match (end, event) {
-            (End::Gone, _) => {
-                self.placement.free(migration.uuid.as_str());
-                if let Some(migration) = self.migration_mut(number) {
-                    migration.hidden = true;
-                }
-            }
+            (End::Gone, _) => self.placement.free(migration.uuid.as_str()),
             (End::Error, E::Refused) => self.refuse_move(migration),
             (End::Error, E::SourceCleaned) => {
                 // Zed's source does not look at what the destination answered.
@@ -476,7 +356,7 @@ impl State {
         }
         if let Some(migration) = self.migration(number) {
             let id = migration.server.clone();
-            self.moving.insert(id, number);
+            self.moving.insert(number, id);
         }
     }
 
@@ -501,6 +381,6 @@ const fn conductor_event(waits: bool) -> &'static str {
     if waits { "conductor_migrate_server" } else { "conductor_live_migrate_instance" }
 }
 
-fn destination_of(migration: &Migration) -> String {
+pub(super) fn destination_of(migration: &Migration) -> String {
     migration.chosen.as_ref().map_or_else(String::new, ToString::to_string)
 }

@@ -1,8 +1,8 @@
 //! What an instance is attached to: ports made, bound, moved and given back with it.
 
 use super::State;
-use super::build::{NewServers, Nics};
 use super::catalog::{Binding, Network};
+use super::creating::{NewServers, Nics};
 use super::policy::Caller;
 use super::refused::Refused;
 use crate::events::names::{ComputeName, ServerId};

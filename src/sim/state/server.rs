@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::actions::Actions;
-use super::build::{BuildPhase, BuildRequest};
+use super::build::BuildPhase;
 use super::catalog::Flavor;
+use super::creating::BuildRequest;
 use super::placement::Resources;
 use super::queue::Ticket;
 use crate::events::names::{ComputeName, ReservationId, ServerId};

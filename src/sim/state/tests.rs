@@ -1,5 +1,6 @@
 //! The state machine, stepped by hand: no sockets, no real time.
 
 mod booting;
+mod invariants;
 mod moving;
 mod support;

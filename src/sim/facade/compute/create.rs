@@ -10,7 +10,7 @@ use crate::sim::facade::fault::Fault;
 use crate::sim::facade::request::Reply;
 use crate::sim::facade::schema::{self, HOST, Is, NAME, Shape};
 use crate::sim::ids;
-use crate::sim::state::build::{BuildRequest, NewServers, Nics};
+use crate::sim::state::creating::{BuildRequest, NewServers, Nics};
 use crate::sim::state::{Rule, State};
 
 /// A field of the body with the microversions that have it.

@@ -38,8 +38,8 @@ pub(super) fn index(state: &State, call: &Call<'_>) -> Answer {
     };
     let mut found: Vec<&Migration> = state
         .migrations
-        .iter()
-        .filter(|migration| migration.is_recorded() && passes(call, migration))
+        .recorded()
+        .filter(|migration| passes(call, migration))
         .filter(|migration| since.is_none_or(|since| touched(migration) >= since))
         .filter(|migration| before.is_none_or(|before| touched(migration) <= before))
         .collect();
@@ -202,7 +202,7 @@ fn in_progress(state: &State, call: &Call<'_>, id: &str) -> Answer {
     let with_hosts = call.may(state, Rule::ServerMigrationsHost, &server.project);
     let list: Vec<Value> = state
         .migrations
-        .iter()
+        .recorded()
         .filter(|migration| {
             migration.server == server.id
                 && migration.is_recorded()

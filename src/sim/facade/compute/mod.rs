@@ -137,9 +137,9 @@ fn with_ids(reply: Reply, ask: &Ask) -> Reply {
 /// Before 2.34 a live migration is answered when its checks are over, with what they found.
 async fn after_checks(shared: &Shared, number: MigrationNumber) -> Reply {
     let found = shared.until(|state| {
-        let migration = state.migration(number)?;
-        let over = migration.phase.is_checked();
-        over.then(|| migration.refusal.clone())
+        // Without its instance there is no migration, and nothing to wait for.
+        let Some(migration) = state.migration(number) else { return Some(None) };
+        migration.phase.is_checked().then(|| migration.refusal.clone())
     });
     match found.await {
         Some(None) => Reply::status(202),

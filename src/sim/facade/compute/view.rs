@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use crate::sim::state::build::Nics;
+use crate::sim::state::creating::Nics;
 use crate::sim::state::server::Status;
 use crate::sim::state::{Rule, Server, State};
 

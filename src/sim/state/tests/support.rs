@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::events::names::{ComputeName, MigrationNumber, ServerId};
 use crate::sim::settings::{ComputeSize, Quotas, Settings};
-use crate::sim::state::build::{BuildRequest, NewServers, Nics};
+use crate::sim::state::creating::{BuildRequest, NewServers, Nics};
 use crate::sim::state::migration::MoveRequest;
 use crate::sim::state::{Caller, Refused, State};
 
