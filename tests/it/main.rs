@@ -7,5 +7,6 @@ mod api_tls;
 mod layers;
 mod sim_boot;
 mod sim_client;
+mod sim_control;
 mod sim_migrate;
 mod sim_operate;
