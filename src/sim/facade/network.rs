@@ -107,7 +107,7 @@ fn route(state: &mut State, ask: &Ask, caller: &Caller, path: &[&str]) -> Answer
         ("POST", ["v2.0", "ports"]) => create_port(state, ask, caller),
         ("DELETE", ["v2.0", "ports", id]) => {
             let id = port_of(state, caller, id)?.id.clone();
-            state.catalog.ports.remove(&id);
+            state.catalog.delete_port(&id);
             Ok(Reply::status(204))
         }
         ("GET", ["v2.0", "security-groups"]) => {
