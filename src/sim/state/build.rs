@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::State;
-use super::catalog::Binding;
 use super::placement::Payer;
 use super::queue::Event;
 use super::refused::Refused;
@@ -252,11 +251,6 @@ impl State {
         server.launched = Some(now);
         server.alternates.clear();
         server.actions.end("create", "compute__do_build_and_run_instance", None, now);
-        if let Some(host) = server.host.clone() {
-            for port in self.catalog.ports_of_mut(id) {
-                port.bindings = vec![Binding { host: host.clone(), active: true }];
-            }
-        }
     }
 
     /// Sends a failed build to the next alternate that still has room, or gives it up.
