@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
+import urllib.request
 
 
 class Cloud:
@@ -35,6 +37,12 @@ class Cloud:
         """The `auth` of one of the clouds in clouds.yaml."""
         with open(self.clouds_yaml, encoding="utf-8") as file:
             return json.load(file)["clouds"][cloud]["auth"]
+
+    def control(self, verb, **body):
+        """Asks for something beyond the API; the cloud must have been started with --control."""
+        url = self.auth_url.removesuffix("/identity/v3") + f"/control/{verb}"
+        request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+        urllib.request.urlopen(request, timeout=10).close()
 
     def requests(self):
         """How many requests the cloud has answered, by status code class, e.g. `{"2xx": 7}`."""
@@ -77,6 +85,7 @@ class Judge:
     @contextlib.contextmanager
     def check(self, what):
         """What is done within is one check; any exception fails it, and the next one goes on."""
+        began = time.monotonic()
         try:
             yield
         except AssertionError as error:
@@ -85,7 +94,7 @@ class Judge:
             self.fail(what, f"{type(error).__name__}: {error} ({_place(error)})")
         else:
             self.passed += 1
-            print(f"ok    {what}", flush=True)
+            print(f"ok    {what} ({time.monotonic() - began:.1f} s)", flush=True)
 
     def fail(self, what, why):
         """Counts a check that failed."""

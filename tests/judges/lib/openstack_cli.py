@@ -248,8 +248,10 @@ def computes(admin):
             shown = admin.at(version).json("hypervisor show compute-2")
             equal(shown["hypervisor_hostname"], "compute-2")
             equal((shown["state"], shown["status"]), ("up", "enabled"))
+            assert shown["load_average"], "the uptime is not understood"
     with judge.check("2.87: hypervisor stats show"):
-        equal(admin.at("2.87").json("hypervisor stats show")["count"], 4)
+        stats = admin.at("2.87").json("hypervisor stats show")
+        equal((stats["count"], stats["vcpus"], stats["running_vms"]), (4, 64, 0))
     with judge.check("aggregate create, add host, set, list, show, remove host, delete"):
         admin.run("aggregate create --zone lakeside lake")
         admin.run("aggregate add host lake compute-3")
@@ -277,8 +279,7 @@ def project(admin):
         cli = admin.at(version)
         with judge.check(f"{version}: server group create, list, show, delete"):
             made = cli.json(f"server group create --policy {policy} flock")
-            equal(made["policy" if version == NEWEST else "policies"],
-                  policy if version == NEWEST else policy)
+            within(made["policy" if version == NEWEST else "policies"], [policy, [policy]])
             equal([row["Name"] for row in cli.json("server group list")], ["flock"])
             equal(cli.json("server group show flock")["id"], made["id"])
             cli.run("server group delete flock")
@@ -292,9 +293,7 @@ def project(admin):
         rows = admin.json("server list --long --name ^apart-")
         hosts = {row["Host"] for row in rows}
         equal(len(hosts), 2, "number of hosts")
-        equal(len(admin.json("server group show apart")["members"].split(", "))
-              if isinstance(admin.json("server group show apart")["members"], str)
-              else len(admin.json("server group show apart")["members"]), 2, "number of members")
+        equal(len(admin.json("server group show apart")["members"]), 2, "number of members")
         first, second = rows
         admin.run(f"server migrate --live-migration --host {second['Host']} {first['ID']}")
         wait_for("the record", lambda: [row for row in admin.json(
@@ -303,9 +302,7 @@ def project(admin):
         admin.run("server delete --wait apart-1 apart-2")
         admin.run("server group delete apart")
     with judge.check("quota show, set and the refusal of what goes beyond"):
-        # The client shows the project's own limits only to those who may.
-        shown = admin.json("quota show --compute")
-        quotas = {row["Resource"]: row["Limit"] for row in shown} if isinstance(shown, list) else shown
+        quotas = admin.json("quota show")
         equal((quotas["instances"], quotas["cores"]), (10, 20))
         admin.as_("member").refused(
             "server create --flavor tiny --image guest-minimal --nic none --min 11 --max 11 flood",
@@ -385,37 +382,41 @@ def in_flight(admin):
         made = admin.json("server create --flavor tiny --image guest-minimal --nic none --wait slow")
         equal(made["status"], "ACTIVE")
         source = made["OS-EXT-SRV-ATTR:host"]
+    admin.cloud.control("hold-migrations", phase="running")
     with judge.check("server migration list and show see a migration in progress"):
-        admin.run("server migrate --live-migration slow")
-        running = wait_for("the copy", lambda: [row for row in admin.json(
-            "server migration list --server slow") if row["Status"] == "running"])[0]
+        running = migrate_until_running(admin)
         equal(admin.json("server show slow")["status"], "MIGRATING")
-        shown = admin.json(f"server migration show slow {running['Id']}")
-        equal((shown["status"], shown["source_compute"] if "source_compute" in shown
-               else shown["Source Compute"]), ("running", source)) if "status" in shown else equal(
-            (shown["Status"], shown["Source Compute"]), ("running", source))
+        shown = admin.json(f"server migration show slow {running}")
+        equal((shown["Status"], shown["Source Compute"]), ("running", source))
+        assert shown["Memory Total Bytes"] >= shown["Memory Processed Bytes"], shown
     with judge.check("a second one is refused meanwhile"):
         admin.refused("server migrate --live-migration slow", "task_state migrating", "409")
     with judge.check("server migration abort leaves it where it was"):
-        admin.run(f"server migration abort slow {running['Id']}")
+        admin.run(f"server migration abort slow {running}")
         wait_for("the end", lambda: [row for row in admin.json(
             "server migration list --server slow") if row["Status"] == "cancelled"])
         shown = admin.json("server show slow")
         equal((shown["status"], shown["OS-EXT-SRV-ATTR:host"]), ("ACTIVE", source))
     with judge.check("server migration force complete ends the copy"):
-        admin.run("server migrate --live-migration slow")
-        running = wait_for("the copy", lambda: [row for row in admin.json(
-            "server migration list --server slow") if row["Status"] == "running"])[0]
-        admin.run(f"server migration force complete slow {running['Id']}")
+        running = migrate_until_running(admin)
+        admin.cloud.control("release-migrations")
+        admin.run(f"server migration force complete slow {running}")
         wait_for("the end", lambda: [row for row in admin.json(
             "server migration list --server slow --status completed")])
         assert admin.json("server show slow")["OS-EXT-SRV-ATTR:host"] != source, "it did not move"
     with judge.check("a migration that is over can be neither aborted nor shown nor forced"):
         for command in ["abort", "show", "force complete"]:
-            admin.refused(f"server migration {command} slow {running['Id']}")
+            admin.refused(f"server migration {command} slow {running}")
     with judge.check("server delete --wait waits until it is gone"):
         admin.run("server delete --wait slow")
         equal(admin.json("server list"), [])
+
+
+def migrate_until_running(admin):
+    """The id of a migration that is being held while it copies."""
+    admin.run("server migrate --live-migration slow")
+    return wait_for("the copy", lambda: [row for row in admin.json(
+        "server migration list --server slow") if row["Status"] == "running"])[0]["Id"]
 
 
 def main():
@@ -430,7 +431,7 @@ def main():
         computes(admin)
         project(admin)
         refusals(admin)
-    with Cloud("--hosts", "3", "--boot", "800ms", "--migrate", "60s") as cloud:
+    with Cloud("--hosts", "3", "--boot", "800ms", "--migrate", "3s", "--control") as cloud:
         os.environ["OS_CLIENT_CONFIG_FILE"] = cloud.clouds_yaml
         in_flight(Cli(cloud))
     judge.end()

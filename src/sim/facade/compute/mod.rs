@@ -4,6 +4,7 @@ mod actions;
 mod catalog;
 mod create;
 mod hosts;
+mod hypervisors;
 mod instance_actions;
 mod lists;
 mod metadata;
@@ -199,7 +200,7 @@ fn route(state: &mut State, call: &Call<'_>) -> Answer {
         }
         ("GET", ["os-migrations"]) => migrations::index(state, call),
         (_, ["os-services", rest @ ..]) => services::route(state, call, rest),
-        (_, ["os-hypervisors", rest @ ..]) => hosts::hypervisors(state, call, rest),
+        (_, ["os-hypervisors", rest @ ..]) => hypervisors::route(state, call, rest),
         ("GET", ["os-availability-zone"]) => hosts::zones(state, call, false),
         ("GET", ["os-availability-zone", "detail"]) => hosts::zones(state, call, true),
         (_, ["os-aggregates", rest @ ..]) => hosts::aggregates(state, call, rest),
