@@ -1,9 +1,10 @@
 """The `openstack` command line against the embedded cloud.
 
 Each command is the command line's own `main` in a process of its own, forked from one that has
-loaded it already: loading it takes four times as long as most commands do.
+run three commands already: loading all that takes twenty times as long as most commands do.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -15,9 +16,7 @@ import time
 
 from novaclient import API_MAX_VERSION
 from openstackclient import shell
-import openstackclient.compute.client  # noqa: F401  (loaded before the fork)
-import openstackclient.image.client  # noqa: F401
-import openstackclient.network.client  # noqa: F401
+from osc_lib.clientmanager import ClientCache, ClientManager
 
 from judge import Cloud, Judge, equal, within
 
@@ -26,6 +25,17 @@ VERSIONS = ["2.1", "2.30", "2.65", NEWEST]
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 judge = Judge()
+
+
+def warm(name):
+    """Runs a command of each service in this process, so that its children have them loaded."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        for command in ["server list", "image list", "network list"]:
+            shell.main(["--os-cloud", name, "--os-compute-api-version", NEWEST, *command.split()])
+    # The clients themselves, with token and microversion, are not to be inherited.
+    for attribute in vars(ClientManager).values():
+        if isinstance(attribute, ClientCache):
+            attribute._handle = None  # pylint: disable=protected-access
 
 
 class Refused(AssertionError):
@@ -424,6 +434,7 @@ def main():
     print(f"      openstack with compute {', '.join(VERSIONS)}", flush=True)
     with Cloud("--hosts", "4", "--boot", "50ms", "--speed", "20") as cloud:
         os.environ["OS_CLIENT_CONFIG_FILE"] = cloud.clouds_yaml
+        warm("whimbrel-admin")
         admin = Cli(cloud)
         catalog(admin)
         for version in VERSIONS:
