@@ -1,15 +1,18 @@
 """Tempest's compute tests against the embedded cloud, with pre-provisioned accounts.
 
-`tempest.list` says of each test of `tempest.api.compute` whether it must pass, may skip, or is not
-run, and why. A test that the list does not know is a failure, so that nothing is left out unseen.
+`tempest.list` says of each test of `tempest.api.compute` whether it must pass, skips or is not run,
+and why. A test that the list does not know fails, so that nothing is left out unseen; so does one
+that skips or passes and is listed otherwise.
 """
 
 import configparser
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 
 import subunit
@@ -21,6 +24,8 @@ from judge import Cloud, Judge
 HERE = os.path.dirname(os.path.abspath(__file__))
 TEMPEST = os.path.dirname(tempest.__file__)
 WORKERS = 2
+PREFIX = "tempest.api.compute."
+STESTR = ["/usr/bin/python3", "-s", "/usr/bin/stestr"]
 
 
 class Api:
@@ -107,18 +112,51 @@ def configure(cloud, accounts):
                    f"top_dir={os.path.dirname(TEMPEST)}\ngroup_regex=([^\\.]*\\.)*\n")
 
 
-def run(cloud, expressions):
+class Expected:
+    """The list: the first line whose expression matches a test's id says what is expected of it.
+
+    A line is `pass EXPRESSION`, `skip EXPRESSION  REASON` or `not EXPRESSION  REASON`; expressions
+    are matched from behind `tempest.api.compute.` on.
+    """
+
+    def __init__(self):
+        self.lines = []
+        with open(os.path.join(HERE, "tempest.list"), encoding="utf-8") as file:
+            for line in file:
+                if line.strip() and not line.startswith("#"):
+                    verdict, expression, *reason = line.split(maxsplit=2)
+                    assert verdict == "pass" or reason, f"no reason: {line}"
+                    self.lines.append((verdict, re.compile(PREFIX + "(?:" + expression + ")")))
+
+    def of(self, test):
+        """`pass`, `skip`, `not`, or `None` if the list does not know it."""
+        return next((verdict for verdict, known in self.lines if known.match(test)), None)
+
+
+def tests(cloud):
+    """The ids of all tests, with what they are tagged by."""
+    subprocess.run([*STESTR, "init"], cwd=cloud.folder, check=True)
+    listed = subprocess.run([*STESTR, "list", "^" + PREFIX], cwd=cloud.folder, env=environment(cloud), check=False,
+                            capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    return [line for line in listed.stdout.splitlines() if line.startswith("tempest.")]
+
+
+def environment(cloud):
+    """How Tempest finds its configuration."""
+    return {**os.environ, "TEMPEST_CONFIG_DIR": cloud.folder, "TEMPEST_CONFIG": "tempest.conf",
+            "OS_TEST_TIMEOUT": "120"}
+
+
+def run(cloud, chosen):
     """Runs the tests and returns the path of the subunit stream of what came of them."""
-    chosen = os.path.join(cloud.folder, "chosen")
-    with open(chosen, "w", encoding="utf-8") as file:
-        file.writelines(expression + "\n" for expression in expressions)
+    ids = os.path.join(cloud.folder, "chosen")
+    with open(ids, "w", encoding="utf-8") as file:
+        file.writelines(test + "\n" for test in chosen)
     stream = os.path.join(cloud.folder, "stream")
-    environment = {**os.environ, "TEMPEST_CONFIG_DIR": cloud.folder,
-                   "TEMPEST_CONFIG": "tempest.conf", "OS_TEST_TIMEOUT": "120"}
-    command = ["/usr/bin/python3", "-s", "/usr/bin/stestr", "run", "--subunit",
-               "--concurrency", str(WORKERS), "--include-list", chosen]
+    command = [*STESTR, "run", "--subunit", "--concurrency", str(WORKERS), "--load-list", ids]
     with open(stream, "wb") as file:
-        subprocess.run(command, cwd=cloud.folder, env=environment, stdout=file, check=False)
+        subprocess.run(command, cwd=cloud.folder, env=environment(cloud), stdout=file, check=False)
     return stream
 
 
@@ -142,16 +180,51 @@ def results(stream):
     return found
 
 
+def report(judge, expected, found):
+    """One line for each test; a class that skips or fails as a whole speaks for its tests."""
+    count = {"run": 0, "pass": 0, "skip": 0, "fail": 0}
+    for test, (status, why) in sorted(found.items()):
+        if not test.startswith(PREFIX):
+            continue
+        if status == "exists":
+            status, why = found.get(f"setUpClass ({test.rsplit('.', 1)[0]})", ("fail", "it did not run"))
+        status = {"success": "pass", "skip": "skip"}.get(status, "fail")
+        wanted = expected.of(test)
+        count[status] += 1
+        count["run"] += status != "skip"
+        if status == wanted == "skip":
+            print(f"skip  {test}: {why}")
+        elif status == wanted:
+            judge.passed += 1
+            print(f"ok    {test}")
+        elif status == "fail":
+            judge.fail(test, "\n".join(why.splitlines()[-12:]))
+        else:
+            judge.fail(test, f"it should {wanted} by the list, but: {status} {why}")
+    for place, (status, why) in sorted(found.items()):
+        if status == "fail" and place.startswith("tearDownClass"):
+            judge.fail(place, "\n".join(why.splitlines()[-12:]))
+    return count
+
+
 def main():
     """Runs and reports."""
-    accounts = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"tempest-accounts-{os.getpid()}")
-    with Cloud("--hosts", "4", "--speed", "20", "--tempest-accounts", accounts) as cloud:
+    judge, expected = Judge(), Expected()
+    accounts = os.path.join(tempfile.mkdtemp(prefix="whimbrel-judge-"), "accounts.yaml")
+    with Cloud("--hosts", "4", "--tempest-accounts", accounts) as cloud:
         configure(cloud, accounts)
-        for name, (status, why) in sorted(results(run(cloud, sys.argv[1:])).items()):
-            print(status, name)
-            if status != "success":
-                print("      " + "\n      ".join(why.splitlines()[-14:]))
-    os.remove(accounts)
+        everything = tests(cloud)
+        wanted = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
+        left_out = [test for test in everything if expected.of(test) == "not"]
+        chosen = [test for test in everything if wanted.search(test) and test not in left_out]
+        found = results(run(cloud, chosen))
+        if not found:
+            judge.fail("stestr", "it ran no test")
+        count = report(judge, expected, found)
+    shutil.rmtree(os.path.dirname(accounts))
+    print(f"{len(everything)} tests, {len(left_out)} not run because of what they need: " + ", ".join(
+        f"{count[verdict]} {verdict}" for verdict in ["run", "pass", "skip", "fail"]))
+    judge.end()
 
 
 main()
