@@ -94,7 +94,8 @@ fn a_reader_who_goes_away_does_not_change_how_the_run_ends() {
     let bench = Bench::new();
     bench.folder.write("one.feature", &feature(WRONG));
     let binary = env!("CARGO_BIN_EXE_whimbrel");
-    let line = format!("{{ {binary} run one.feature --cloud sim --junit j.xml; echo $? >code; }} | :");
+    let line =
+        format!("{{ {binary} run one.feature --cloud sim --junit j.xml; echo $? >code; }} | :");
     let shell = std::process::Command::new("/bin/sh")
         .args(["-c", &line])
         .env_clear()
