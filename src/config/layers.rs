@@ -102,7 +102,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<Strin
     Some(best.1.to_owned())
 }
 
-/// What was said where; the layer that comes first in [`View::text`] wins.
+/// What was said where; flags win over the environment, that over the file.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     flags: BTreeMap<String, (String, Origin)>,

@@ -1,4 +1,5 @@
-//! How a step says, from within, that there is nothing more to judge.
+//! How a step says, from within, that there is nothing more to judge; and how a panic of ours is told from an
+//! error that a step returned.
 
 /// What a step unwinds with to skip the rest of its scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,3 +13,6 @@ pub fn skip(reason: impl Into<String>) -> ! {
     // Unlike a panic this runs no panic hook, which would print it as a mishap.
     std::panic::resume_unwind(Box::new(Skip(reason.into())))
 }
+
+/// The type of an exception that is a panic in our code, and not an error that a step returned.
+pub const PANIC: &str = "panic";

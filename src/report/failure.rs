@@ -8,6 +8,7 @@ use super::fold::{Attempt, Place, Step, What};
 use super::text::{Paint, clean, clean_line, span};
 use crate::events::evidence::{ExchangeLine, Timeline};
 use crate::events::messages::run::Status;
+use crate::events::outcome::PANIC;
 use unicode_width::UnicodeWidthStr;
 
 /// How many requests are shown.
@@ -140,11 +141,11 @@ fn without_message(step: &Step) -> &'static str {
     }
 }
 
-/// The stack trace of an exception, unless the message has it.
+/// The stack trace of a panic, unless the message has it.
 fn panic_place(step: &Step) -> Vec<String> {
-    let result = step.result.as_ref();
-    let exception = result.and_then(|own| own.exception.as_ref());
-    let Some(trace) = exception.and_then(|own| own.stack_trace.as_deref()) else {
+    let exception = step.result.as_ref().and_then(|own| own.exception.as_ref());
+    let panic = exception.filter(|own| own.r#type == PANIC);
+    let Some(trace) = panic.and_then(|own| own.stack_trace.as_deref()) else {
         return Vec::new();
     };
     let known = clean(step.message().unwrap_or_default());

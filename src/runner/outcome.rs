@@ -104,7 +104,7 @@ impl Outcome {
             && !self.nothing_ran()
     }
 
-    /// The whole in one line, for the stream's end; `None` if it is a success.
+    /// What the scenarios do not tell themselves, in one line, for the stream's end.
     pub(super) fn message(&self) -> Option<String> {
         let mut parts = Vec::new();
         let mut add = |count: usize, words: &str| {
@@ -112,14 +112,10 @@ impl Outcome {
                 parts.push(format!("{count} {words}"));
             }
         };
-        add(usize::from(self.interrupted), "interruption");
         add(self.internal_errors.len(), "internal errors");
         add(self.problems.len(), "problems before the start");
-        add(self.failed(), "failed");
-        add(self.left_behind(), "left something behind");
-        add(self.not_started(), "not started");
-        if parts.is_empty() && self.nothing_ran() {
-            return Some("nothing ran".to_owned());
+        if self.interrupted {
+            parts.insert(0, "interrupted".to_owned());
         }
         (!parts.is_empty()).then(|| parts.join(", "))
     }

@@ -7,6 +7,7 @@ use super::outcome::{Ended, Verdict};
 use super::panics::{self, Panic, Unwound};
 use super::plan::{Hook, Meaning, Planned, PlannedScenario};
 use crate::events::messages::run::{Exception, Status, TestStepResult};
+use crate::events::outcome::PANIC;
 use crate::events::stream::Stage;
 use crate::wait;
 
@@ -255,12 +256,12 @@ where
         match end {
             End::Done(()) => Judged::Passed,
             End::Unwound(Unwound::Skip(skip)) => Judged::Skipped(skip.0),
-            End::Unwound(Unwound::Panic(panic)) => {
-                // cucumber's macro panics for a step that returned an error, at its attribute.
-                let returned = panic.place.as_deref() == Some(definition);
-                let kind = if returned { "StepError" } else { "panic" };
-                Judged::Failed(failure(kind, panic))
+            // cucumber's macro panics for a step that returned an error, at its attribute: the
+            // frames below are the runner's, and no news.
+            End::Unwound(Unwound::Panic(panic)) if panic.place.as_deref() == Some(definition) => {
+                Judged::Failed(failure("StepError", Panic { backtrace: None, ..panic }))
             }
+            End::Unwound(Unwound::Panic(panic)) => Judged::Failed(failure(PANIC, panic)),
             End::TimedOut(limit) => {
                 self.so_far.dropped = true;
                 let message = self.timed_out(limit, &format!("step `{sentence}`"));
@@ -282,7 +283,7 @@ where
             End::Done(Err(failure)) => Judged::Failed(failure),
             End::Unwound(Unwound::Skip(skip)) => Judged::Skipped(skip.0),
             End::Unwound(Unwound::Panic(panic)) => {
-                let failure = failure("panic", panic);
+                let failure = failure(PANIC, panic);
                 let place = failure.place.as_deref().unwrap_or("an unknown place");
                 self.shared.internal_error(format!(
                     "hook {}: panic at {place}: {}",

@@ -156,7 +156,7 @@ fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     let scenarios = summary.scenarios;
     if scenarios.all() > 0 {
         lines.push(counted("scenario", scenarios, paint));
-        lines.push(counted("step", summary.steps, paint));
+        lines.extend((summary.steps.all() > 0).then(|| counted("step", summary.steps, paint)));
     }
     if summary.run_problems > 0 {
         let problems = many(summary.run_problems, "problem");

@@ -1,0 +1,213 @@
+//! Each exit code, by running the binary.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use whimbrel::sim::{BootPhase, Disturbance, Service};
+
+use crate::support::{Bench, Folder, feature};
+
+const RIGHT: &str = r#"Given a running instance "web""#;
+const WRONG: &str = r#"
+    Given a running instance "web"
+    Then "web" is running on another compute
+"#;
+
+#[test]
+fn a_run_in_which_all_passed_exits_0() {
+    let bench = Bench::new();
+    bench.scenario(RIGHT).exits(0).says(&["1 scenario: 1 passed"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty(), "a settled journal is removed");
+}
+
+#[test]
+fn a_run_in_which_a_scenario_failed_exits_1_and_cleans_up() {
+    let bench = Bench::new();
+    bench.scenario(WRONG).exits(1).says(&["1 scenario: 1 failed", "one.feature:4"]);
+    assert_eq!(bench.ever_booted(), 1);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn an_unknown_flag_exits_2() {
+    Folder::empty().run(&["run", "--cluod", "x"]).exits(2).says(&["--cluod", "--cloud"]);
+}
+
+#[test]
+fn a_value_that_a_setting_can_not_have_exits_2_and_says_what_would_be_right() {
+    let told = Folder::empty().run(&["run", "--set", "pace.boot.limit=soon"]).exits(2);
+    told.says(&["--set", "pace.boot.limit", "\"soon\"", "90s"]);
+    Folder::empty().run(&["run", "--set", "concurrency=0"]).exits(2).says(&["whole number"]);
+}
+
+#[test]
+fn an_unknown_setting_exits_2_and_names_its_file_and_line() {
+    let folder = Folder::empty();
+    folder.write("whimbrel.toml", "concurrency = 2\n\n[pace.boot]\nlimt = \"5s\"\n");
+    let told = folder.run(&["run"]).exits(2);
+    told.says(&["whimbrel.toml:4", "pace.boot.limt", "did you mean \"pace.boot.limit\"?"]);
+}
+
+#[test]
+fn an_unknown_cloud_exits_2_and_lists_the_known_ones() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    let told = bench.folder.run(&["run", "one.feature", "--cloud", "sin"]).exits(2);
+    told.says(&["sin", "sim, sim-member, sim-wrong"]);
+}
+
+/// These features can't be run, and that is said before the cloud hears of it.
+#[track_caller]
+fn refused_unasked(file: &str, arguments: &[&str], words: &[&str]) {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", file);
+    bench.run(&[&["one.feature"], arguments].concat()).exits(2).says(words);
+    assert_eq!(bench.requests(), [""; 0]);
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn an_undefined_step_exits_2_before_anything_is_asked_for() {
+    let steps = format!("{RIGHT}\nWhen the operator live-migrate \"web\"");
+    let words = [
+        "one.feature:4",
+        "no step is defined for `When the operator live-migrate \"web\"`",
+        "the operator live-migrates {instance}",
+    ];
+    refused_unasked(&feature(&steps), &[], &words);
+}
+
+#[test]
+fn a_broken_feature_file_exits_2_and_shows_the_line() {
+    let file = "Feature: x\n  Scenario: y\n    Given a cloud with several computes\n    Gven z\n";
+    refused_unasked(file, &[], &["one.feature:4", "    Gven z", "^"]);
+}
+
+#[test]
+fn a_bad_tag_expression_exits_2_and_says_where_it_is_wrong() {
+    let words = ["@a and or", "character 8"];
+    refused_unasked(&feature(RIGHT), &["--tags", "@a and or @b"], &words);
+}
+
+#[test]
+fn a_line_in_which_nothing_stands_exits_2_and_says_where_scenarios_start() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    bench.run(&["one.feature:99"]).exits(2).says(&["one.feature:99", "line 2"]);
+    bench.run(&["two.feature"]).exits(2).says(&["two.feature", "did you mean one.feature?"]);
+    assert_eq!(bench.requests(), [""; 0]);
+}
+
+#[test]
+fn a_cloud_that_nobody_serves_exits_3() {
+    let bench = Bench::new();
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let real = bench.sim.cloud.address().port();
+    let elsewhere =
+        bench.folder.read("clouds.yaml").replace(&format!(":{real}/"), &format!(":{free}/"));
+    bench.folder.write("clouds.yaml", &elsewhere);
+    let told = bench.scenario(RIGHT).exits(3);
+    told.says(&["the cloud sim can't be used", "no connection", &free.to_string()]);
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_wrong_password_exits_3_is_tried_once_and_not_printed() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    let told = bench.folder.run(&["run", "one.feature", "--cloud", "sim-wrong"]).exits(3);
+    told.says(&["the cloud sim-wrong can't be used", "401"]).is_silent_about("\"wrong\"");
+    assert_eq!(bench.count("POST /identity/v3/auth/tokens 401"), 1, "{:?}", bench.requests());
+}
+
+#[test]
+fn a_run_that_selects_nothing_exits_4() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    bench.run(&["one.feature", "--tags", "@no-such-tag"]).exits(4).says(&["nothing ran"]);
+    bench.run(&["one.feature", "--name", "no such name"]).exits(4).says(&["nothing ran"]);
+    assert_eq!(bench.requests(), [""; 0]);
+}
+
+#[test]
+fn a_run_that_skips_everything_exits_4_with_the_reason_of_each() {
+    let bench = Bench::new();
+    let told = bench.scenario("Given a cloud with 9 computes").exits(4);
+    told.says(&["it needs 9 computes that are enabled and up, and there are 3", "1 skipped"]);
+
+    bench.folder.write(
+        "two.feature",
+        "Feature: f
+  Scenario: one
+    Given a running instance \"web\" of a plain member
+  Scenario: two
+    Given a running instance \"web\"
+    And a compute without \"web\" was disabled",
+    );
+    let told = bench.folder.run(&["run", "two.feature", "--cloud", "sim"]).exits(4);
+    told.says(&["setting `member`", "setting `allow`", "2 skipped"]);
+    assert_eq!(bench.ever_booted(), 0);
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_run_that_could_not_clean_up_exits_5_and_its_journal_stays() {
+    let bench = Bench::new();
+    let broken = Disturbance::Answer { status: 500, retry_after: None };
+    bench.control().disturb(Service::Compute, Some("DELETE"), 1000, broken);
+    let told = bench.scenario(RIGHT).exits(5);
+    told.says(&["1 left something behind", "whimbrel sweep", "-web"]);
+    assert_eq!(bench.snapshot().instances, 1);
+    assert_eq!(bench.folder.journals().len(), 1);
+
+    bench.control().calm();
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_failed_scenario_counts_for_more_than_what_it_left_behind() {
+    let bench = Bench::new();
+    let broken = Disturbance::Answer { status: 500, retry_after: None };
+    bench.control().disturb(Service::Compute, Some("DELETE"), 1000, broken);
+    bench.scenario(WRONG).exits(1).says(&["left behind", "1 failed"]);
+    assert_eq!(bench.folder.journals().len(), 1);
+}
+
+#[test]
+fn one_signal_stops_the_run_which_cleans_up_and_exits_130() {
+    for signal in ["INT", "TERM"] {
+        let bench = Bench::new();
+        bench.control().hold_boots(BootPhase::Spawning);
+        let run = bench.start_scenario(WRONG, &[]);
+        bench.until("an instance is being booted", |cloud| cloud.instances == 1);
+        run.signal(signal);
+        run.ended().exits(130).says(&["stopping", "1 interrupted"]);
+        assert!(bench.snapshot().is_empty(), "{signal}: {:?}", bench.snapshot());
+        assert!(bench.folder.journals().is_empty(), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_run_at_once_and_says_what_is_left() {
+    let bench = Bench::new();
+    bench.control().hold_boots(BootPhase::Spawning);
+    let run = bench.start_scenario(RIGHT, &[]);
+    bench.until("an instance is being booted", |cloud| cloud.instances == 1);
+    let hang = Disturbance::Delay(std::time::Duration::from_secs(600));
+    bench.control().disturb(Service::Compute, Some("DELETE"), 1000, hang);
+    run.signal("INT");
+    run.until_it_says("stopping");
+    run.signal("INT");
+    let told = run.ended().exits(130);
+    let [journal] = bench.folder.journals().try_into().unwrap();
+    let journal = journal.file_name().unwrap().to_str().unwrap();
+    told.says(&["left: instances named wb-", "-web", "whimbrel sweep", journal]);
+    assert_eq!(bench.snapshot().instances, 1);
+
+    bench.control().calm();
+    bench.sweep(&[]).exits(0);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
