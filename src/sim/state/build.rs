@@ -12,7 +12,7 @@ use super::server::{Fault, TaskState, VmState};
 use crate::events::names::ServerId;
 
 /// How often an instance is tried to build before it is given up (`max_attempts`).
-const MAX_ATTEMPTS: usize = 3;
+pub(super) const MAX_ATTEMPTS: usize = 3;
 
 /// How far the build of an instance is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,7 +156,7 @@ impl State {
         )?;
         if let Some(server) = self.servers.get_mut(id) {
             server.chosen = Some(host);
-            server.alternates = hosts.take(MAX_ATTEMPTS - 1).collect();
+            server.alternates = hosts.collect();
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! Nova's API v2.1: versions, tokens, microversions, and which operation a path is.
 
 mod actions;
+mod aggregates;
 mod catalog;
 mod create;
 mod hosts;
-mod hypervisors;
 mod instance_actions;
 mod lists;
 mod metadata;
@@ -200,10 +200,10 @@ fn route(state: &mut State, call: &Call<'_>) -> Answer {
         }
         ("GET", ["os-migrations"]) => migrations::index(state, call),
         (_, ["os-services", rest @ ..]) => services::route(state, call, rest),
-        (_, ["os-hypervisors", rest @ ..]) => hypervisors::route(state, call, rest),
+        (_, ["os-hypervisors", rest @ ..]) => hosts::hypervisors(state, call, rest),
         ("GET", ["os-availability-zone"]) => hosts::zones(state, call, false),
         ("GET", ["os-availability-zone", "detail"]) => hosts::zones(state, call, true),
-        (_, ["os-aggregates", rest @ ..]) => hosts::aggregates(state, call, rest),
+        (_, ["os-aggregates", rest @ ..]) => aggregates::aggregates(state, call, rest),
         (_, ["flavors", rest @ ..]) => catalog::flavors(state, call, rest),
         (_, ["os-keypairs", rest @ ..]) => catalog::key_pairs(state, call, rest),
         (_, ["os-server-groups", rest @ ..]) => project::groups(state, call, rest),
