@@ -85,7 +85,7 @@ fn statistics(state: &State, call: &Call<'_>) -> Answer {
 fn uptime(state: &State, service: &Service) -> Option<Value> {
     service.is_up().then(|| {
         let date = state.date_seconds(state.now);
-        let time = date.split('T').next_back().unwrap_or_default();
+        let time = date.split(['T', '.']).nth(1).unwrap_or_default();
         let minutes = state.now.as_secs() / 60;
         let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
         json!(format!(
