@@ -147,7 +147,7 @@ impl Target {
             allow: config.allow.clone(),
             shared: true,
         };
-        let journal = Journal::create(&config.journal, run, name)?;
+        let journal = Journal::create(&config.journal, run, name, config.member.as_deref())?;
         Ok(Self { config, journal, facts, heading, shared: Some(shared) })
     }
 

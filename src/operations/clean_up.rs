@@ -1,11 +1,13 @@
 //! Undoing what a scenario, or a run that was killed, has made and changed.
 
+use std::cell::Cell;
+
 use futures_util::future::join_all;
 
 use crate::api::compute::Server;
 use crate::api::{RequestError, RequestErrorKind};
 use crate::control::{Cloud, Party};
-use crate::events::names::ServerId;
+use crate::events::names::{MigrationNumber, ServerId};
 use crate::journal::{Account, Entry, Unsettled};
 use crate::wait::{self, Check};
 
@@ -107,25 +109,37 @@ async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), P
 }
 
 /// Calls off what can be called off, and waits until no migration of the instance is under way.
+///
+/// A migration may be too young to be called off, so it is tried again in each state that it comes
+/// to; otherwise a long one would have to be waited for.
 async fn call_off_migrations(cloud: &Cloud, id: &ServerId) -> Result<(), Problem> {
     let records = cloud.operator.migrations.watch(id.clone());
-    let under_way = async || {
-        let records = records.look().await?.unwrap_or_default();
-        Ok::<_, RequestError>(records.into_iter().find(|record| !record.status.is_final()))
-    };
-    let Some(record) = under_way().await? else { return Ok(()) };
-    match cloud.operator.compute.abort_migration(id, record.id).await {
-        // Too early, too late, or not to be called off: the wait below shows which.
-        Ok(_) => {}
-        Err(RequestError { kind: RequestErrorKind::Status { got: 400..=499, .. }, .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
+    let tried = Cell::new(None);
     let what = format!("the migration of {id} to end");
     let over = wait::until(&what, cloud.paces.migrate, || async {
-        Ok::<_, RequestError>(match under_way().await? {
-            None => Check::Met(()),
-            Some(record) => Check::NotYet(record.state_line()),
-        })
+        let records = records.look().await?.unwrap_or_default();
+        let Some(record) = records.into_iter().find(|record| !record.status.is_final()) else {
+            return Ok(Check::Met(()));
+        };
+        let state = Some((record.id, record.status.clone()));
+        if tried.replace(state.clone()) != state {
+            call_off(cloud, id, record.id).await?;
+        }
+        Ok::<_, RequestError>(Check::NotYet(record.state_line()))
     });
     Ok(over.await?)
+}
+
+/// Asks for a migration to be called off; a refusal is no error.
+async fn call_off(
+    cloud: &Cloud,
+    id: &ServerId,
+    number: MigrationNumber,
+) -> Result<(), RequestError> {
+    match cloud.operator.compute.abort_migration(id, number).await {
+        Ok(_) => Ok(()),
+        // Too early, too late, or not to be called off: what becomes of it shows which.
+        Err(RequestError { kind: RequestErrorKind::Status { got: 400..=499, .. }, .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

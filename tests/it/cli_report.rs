@@ -44,7 +44,33 @@ fn unchanging(text: &str) -> String {
 fn a_failed_run_tells_all_that_is_needed_to_understand_it() {
     let bench = Bench::new();
     let told = bench.scenario(WRONG).exits(1);
-    insta::assert_snapshot!(unchanging(&told.out), @"");
+    insta::assert_snapshot!(unchanging(&told.out), @r#"
+    whimbrel VERSION
+    target: sim at http://ADDRESS/identity/v3
+    compute API 2.104, 3 computes that are enabled and up
+
+    One thing  one.feature
+      ✘ It is so  TIME
+          ✔ Given a running instance "web"
+          ✘ Then "web" is running on another compute  one.feature:4
+              web was to be running on another compute than COMPUTE, but is ACTIVE on COMPUTE
+              waited for instance web to be running: STATES
+              requests:
+                TIME  compute (2.104)  POST /servers  202  TIME  REQUEST
+                TIME  compute (2.104)  GET /servers/detail?reservation_id=%5ERESERVATION%24  200  TIME  REQUEST
+              code: src/steps/migrations.rs:LINE
+
+    Failed
+      1. One thing › It is so
+         Then "web" is running on another compute  one.feature:4
+           web was to be running on another compute than COMPUTE, but is ACTIVE on COMPUTE
+           code: src/steps/migrations.rs:LINE
+         rerun: whimbrel run --cloud sim --allow hosts one.feature:2
+
+    1 scenario: 1 failed
+    2 steps: 1 passed, 1 failed
+    took TIME
+    "#);
     assert_eq!(told.err, "");
 }
 
@@ -94,7 +120,8 @@ fn a_reader_who_goes_away_does_not_change_how_the_run_ends() {
     let bench = Bench::new();
     bench.folder.write("one.feature", &feature(WRONG));
     let binary = env!("CARGO_BIN_EXE_whimbrel");
-    let line = format!("{{ {binary} run one.feature --cloud sim --junit j.xml; echo $? >code; }} | :");
+    let line =
+        format!("{{ {binary} run one.feature --cloud sim --junit j.xml; echo $? >code; }} | :");
     let shell = std::process::Command::new("/bin/sh")
         .args(["-c", &line])
         .env_clear()
@@ -116,7 +143,7 @@ fn a_reader_who_goes_away_does_not_change_how_the_run_ends() {
 }
 
 #[test]
-fn a_step_that_is_shown_the_state_of_each_wait_shows_it() {
+fn an_instance_that_ends_in_error_fails_its_step_at_once_with_the_path_there() {
     let bench = Bench::new();
     bench.control().fail_next_build(3);
     let told = bench.scenario(r#"Given a running instance "web""#).exits(1);

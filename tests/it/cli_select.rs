@@ -75,10 +75,7 @@ fn one_at_a_time_and_sixteen_side_by_side_are_both_green() {
 fn without_a_folder_of_features_the_built_in_ones_are_run() {
     let folder = Folder::quick();
     let told = folder.run(&["run", "--name", "One of two instances booted together moves"]);
-    passes(
-        told.says(&["features/live_migration/one_of_several.feature"]),
-        "1 scenario: 1 passed",
-    );
+    passes(told.says(&["features/live_migration/one_of_several.feature"]), "1 scenario: 1 passed");
 }
 
 #[test]

@@ -106,11 +106,12 @@ fn reads_that_are_refused_for_a_while_are_sent_again() {
 fn a_service_that_says_when_to_come_back_is_asked_no_sooner() {
     let bench = Bench::new();
     let busy = Disturbance::Answer { status: 503, retry_after: Some(3) };
-    bench.control().disturb(Service::Compute, Some("GET"), 1, busy);
+    bench.control().disturb(Service::Compute, Some("GET"), 1000, busy);
     bench.folder.set("retry.total", "1s");
     let told = bench.scenario(BOOT).exits(3);
     told.says(&["the cloud sim can't be used", "503", "to be tried again after 3"]);
     assert_eq!(bench.count("GET /compute/v2.1/ 503"), 1, "{:?}", bench.requests());
+    assert_eq!(bench.count("GET /compute/ 503"), 1, "{:?}", bench.requests());
 }
 
 /// The answer to the live migration is disturbed so, while the instances are there already.
