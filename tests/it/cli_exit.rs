@@ -195,6 +195,23 @@ fn one_signal_stops_the_run_which_cleans_up_and_exits_130() {
 }
 
 #[test]
+fn a_stopped_run_reports_what_was_interrupted_and_what_was_not_begun() {
+    let bench = Bench::new();
+    bench.control().hold_boots(BootPhase::Spawning);
+    let second = "\n  Scenario: Another one\n    Given a running instance \"web\"\n";
+    bench.folder.write("one.feature", &(feature(RIGHT) + second));
+    let run = bench.start(&["one.feature", "--concurrency", "1", "--junit", "junit.xml"]);
+    bench.until("an instance is being booted", |cloud| cloud.instances == 1);
+    run.signal("INT");
+    run.ended().exits(130).says(&["2 scenarios: 1 interrupted, 1 not started"]);
+    assert_eq!(bench.ever_booted(), 1);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    let xml = bench.folder.read("junit.xml");
+    assert!(xml.contains("interrupted in: Given a running instance"), "{xml}");
+    assert!(xml.contains("not started"), "{xml}");
+}
+
+#[test]
 fn a_second_signal_ends_the_run_at_once_and_says_what_is_left() {
     let bench = Bench::new();
     bench.control().hold_boots(BootPhase::Spawning);

@@ -72,6 +72,27 @@ fn one_at_a_time_and_sixteen_side_by_side_are_both_green() {
 }
 
 #[test]
+fn scenarios_that_take_computes_out_of_use_do_not_disturb_each_other_on_one_cloud() {
+    let bench = Bench::new();
+    let file = "features/live_migration/destination.feature";
+    passes(bench.run(&[file, "--concurrency", "16"]), "6 scenarios: 6 passed");
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
+#[test]
+fn nothing_is_started_after_a_failure_if_so_wished() {
+    let folder = folder();
+    let failing = FEATURES.replacen(
+        "Given a running",
+        "Then the migration of \"web\" is completed\n    Given a running",
+        1,
+    );
+    folder.write("features/some.feature", &failing);
+    let told = folder.run(&["--fail-fast", "--concurrency", "1"]).exits(1);
+    told.says(&["4 scenarios: 1 failed, 3 not started"]);
+}
+
+#[test]
 fn without_a_folder_of_features_the_built_in_ones_are_run() {
     let folder = Folder::quick();
     let told = folder.run(&["run", "--name", "One of two instances booted together moves"]);

@@ -186,3 +186,22 @@ fn a_create_that_is_refused_is_not_repeated_and_its_reason_is_told() {
     assert_eq!(bench.ever_booted(), 0);
     assert!(bench.folder.journals().is_empty());
 }
+
+#[test]
+fn books_that_can_not_be_read_fail_the_scenario_which_is_cleaned_up() {
+    let bench = Bench::new();
+    let broken = Disturbance::Answer { status: 500, retry_after: None };
+    bench.control().disturb(Service::Placement, None, 1000, broken);
+    let told = bench.scenario(BOOT).exits(1);
+    told.says(&["audit: ", "GET / went wrong", "the answer was 500", "1 failed"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_time_to_come_back_that_no_run_can_wait_for_is_not_waited_for() {
+    let bench = Bench::new();
+    let never = Disturbance::Answer { status: 503, retry_after: Some(u64::MAX) };
+    bench.control().disturb(Service::Compute, Some("GET"), 1000, never);
+    bench.scenario(BOOT).exits(3).says(&["the cloud sim can't be used", "503"]);
+}
