@@ -1,4 +1,5 @@
-//! The lines at the bottom of a terminal: what runs just now and what it waits for.
+//! The lines at the bottom of a terminal: what runs just now and what it waits for; and, where there
+//! is no terminal, a sign of life after a long silence.
 //!
 //! They are drawn below what is told for good, erased before the next of it is written, and drawn
 //! again. One event makes one write, so nothing flickers.
@@ -14,6 +15,8 @@ use crate::report::text::{Paint, ends_at, fitted, span, squeezed};
 const SHOWN: usize = 8;
 /// The shortest time between two drawings of the same lines.
 const REST: Duration = Duration::from_millis(50);
+/// The longest silence in a log, so that CI systems and their readers know that something goes on.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The frames of a turning mark.
 const TURNING: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
@@ -23,6 +26,8 @@ pub(super) struct Live {
     paint: Paint,
     clock: fn() -> Instant,
     began: Instant,
+    /// When something was last told for good.
+    told_at: Instant,
     drawn_at: Option<Instant>,
     /// Lines that stand on the terminal now.
     drawn: usize,
@@ -49,6 +54,7 @@ impl Live {
             paint,
             clock,
             began: clock(),
+            told_at: clock(),
             drawn_at: None,
             drawn: 0,
             running: Vec::new(),
@@ -99,7 +105,20 @@ impl Live {
         if text.is_empty() {
             return self.redrawn();
         }
+        self.told_at = (self.clock)();
         format!("{}{text}{}", self.erased(), self.drawn())
+    }
+
+    /// What has run longest and what it waits for, if nothing was told for a long time; never on a
+    /// terminal, where that is seen anyway.
+    pub(super) fn sign_of_life(&mut self) -> String {
+        let now = (self.clock)();
+        let silent = now.saturating_duration_since(self.told_at) >= SILENCE;
+        let Some(longest) = self.running.first().filter(|_| silent && !self.on) else {
+            return String::new();
+        };
+        self.told_at = now;
+        format!("  … {}: {}\n{}\n", longest.name, longest.doing, self.counter(now))
     }
 
     /// The live lines anew, unless they were drawn just now.

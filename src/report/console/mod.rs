@@ -95,13 +95,13 @@ impl<W: io::Write> Console<W> {
     }
 
     /// Moves the live lines on; call it about ten times a second while nothing is heard. Without
-    /// a terminal it does nothing.
+    /// a terminal it gives a sign of life after half a minute of silence.
     ///
     /// # Errors
     ///
     /// If `out` can't be written.
     pub fn tick(&mut self) -> io::Result<()> {
-        let frame = self.live.redrawn();
+        let frame = self.live.redrawn() + &self.live.sign_of_life();
         self.put(&frame)
     }
 

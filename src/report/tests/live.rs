@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::samples;
 use super::script::Script;
-use crate::events::stream::Listener;
+use crate::events::stream::{Event, Listener};
 use crate::report::console::{Console, Options};
 
 thread_local! {
@@ -76,10 +76,7 @@ fn screen_after(script: &Script, events: usize) -> String {
 #[test]
 fn below_what_is_told_stands_what_runs() {
     let script = samples::interleaved();
-    let waits = script
-        .events
-        .iter()
-        .position(|event| matches!(event, crate::events::stream::Event::Waiting { .. }));
+    let waits = script.events.iter().position(|event| matches!(event, Event::Waiting { .. }));
     let screen = screen_after(&script, waits.unwrap() + 1);
     insta::assert_snapshot!(screen);
 }
@@ -95,4 +92,22 @@ fn at_the_end_only_the_report_stands() {
         console.hear(event).unwrap();
     }
     assert_eq!(screen, String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn a_log_that_was_silent_for_long_gets_a_sign_of_life() {
+    let script = samples::interleaved();
+    let mut out = Vec::new();
+    PASSED.set(Duration::ZERO);
+    let mut console = Console::with_clock(&mut out, Options::default(), clock);
+    let waits =
+        script.events.iter().position(|event| matches!(event, Event::Waiting { .. })).unwrap();
+    for event in &script.events[..=waits] {
+        console.hear(event).unwrap();
+    }
+    for _ in 0..70 {
+        PASSED.set(PASSED.get() + Duration::from_secs(1));
+        console.tick().unwrap();
+    }
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }
