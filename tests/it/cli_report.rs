@@ -13,7 +13,8 @@ const WRONG: &str = r#"
 
 /// What differs from run to run, with what stands for it.
 static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-    let rule = |pattern: &str, stands_for| (Regex::new(pattern).unwrap(), stands_for);
+    let rule =
+        |pattern: &str, stands_for| (Regex::new(pattern).expect("a pattern of ours"), stands_for);
     vec![
         rule(r"req-[0-9a-f-]{36}", "REQUEST"),
         rule(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
