@@ -28,6 +28,8 @@ pub(super) struct Shared {
     log: Option<LogSink>,
     /// What is done to requests before they are handled.
     pub(super) disturbances: Mutex<Disturbances>,
+    /// Whether control is served over HTTP.
+    pub(super) controllable: bool,
     /// `http://127.0.0.1:PORT`
     pub(super) base_url: String,
 }
@@ -38,6 +40,7 @@ impl Shared {
             started: Instant::now(),
             speed: state.settings.speed.max(0.001),
             log: state.settings.log.clone(),
+            controllable: state.settings.control,
             state: Mutex::new(state),
             poke: Notify::new(),
             changed: watch::Sender::new(()),

@@ -1,6 +1,5 @@
 //! A running cloud: its port, its accounts, and a look at what it holds.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use super::clock::Shared;
 use super::control::Control;
 use super::facade;
 use super::settings::Settings;
+use super::snapshot::Snapshot;
 use super::state::State;
 use super::state::identity::DOMAIN;
 use crate::events::names::ComputeName;
@@ -59,32 +59,6 @@ pub struct Accounts {
     pub reader: Account,
     /// Role `member` in project `alt`.
     pub stranger: Account,
-}
-
-/// What a cloud holds, counted in its own state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Instances that exist.
-    pub instances: usize,
-    /// Ports.
-    pub ports: usize,
-    /// Live migrations that are not over.
-    pub migrations_in_flight: usize,
-    /// Server groups.
-    pub server_groups: usize,
-    /// Key pairs.
-    pub key_pairs: usize,
-    /// Consumers with an allocation on each compute, instances and migrations alike.
-    pub allocations: BTreeMap<ComputeName, Vec<String>>,
-    /// Computes that are disabled or forced down.
-    pub touched_computes: Vec<ComputeName>,
-}
-
-impl Snapshot {
-    /// Whether nothing of anybody is left: no instance, port, migration, group or allocation.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl Cloud {
@@ -158,25 +132,7 @@ impl Cloud {
 
     /// What it holds now.
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.with(|state| {
-            let mut allocations: BTreeMap<ComputeName, Vec<String>> = BTreeMap::new();
-            for (consumer, charged) in state.placement.consumers() {
-                for host in charged.charges.keys() {
-                    allocations.entry(host.clone()).or_default().push(consumer.clone());
-                }
-            }
-            let touched =
-                state.computes.hosts().filter(|service| service.disabled || service.forced_down);
-            Snapshot {
-                instances: state.servers.iter().count(),
-                ports: state.catalog.ports.len(),
-                migrations_in_flight: state.in_flight(),
-                server_groups: state.groups.len(),
-                key_pairs: state.catalog.key_pairs.len(),
-                allocations,
-                touched_computes: touched.map(|service| service.host.clone()).collect(),
-            }
-        })
+        self.control().snapshot()
     }
 
     /// Ends it: closes the port, ends its tasks and waits for that.

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::clock::Shared;
+use super::snapshot::Snapshot;
 pub use super::state::{BuildPhase as BootPhase, FailStep, MigrationPhase};
 use crate::events::names::ComputeName;
 
@@ -163,6 +164,11 @@ impl Control {
     /// Takes back all disturbances.
     pub fn calm(&self) {
         self.0.disturbances.lock().unwrap_or_else(PoisonError::into_inner).0.clear();
+    }
+
+    /// What the cloud holds now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.with(|state| Snapshot::of(state))
     }
 
     /// Makes every token invalid now, as if it had expired.

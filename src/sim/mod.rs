@@ -15,9 +15,11 @@ mod facade;
 mod ids;
 mod log;
 mod settings;
+mod snapshot;
 mod state;
 
-pub use cloud::{Account, Accounts, Cloud, Snapshot};
+pub use cloud::{Account, Accounts, Cloud};
 pub use control::{BootPhase, Control, Disturbance, FailStep, MigrationPhase, Service};
 pub use log::LogLine;
 pub use settings::{ComputeSize, Durations, LogSink, Quotas, Release, Settings};
+pub use snapshot::Snapshot;

@@ -141,6 +141,8 @@ pub struct Settings {
     pub live_migrations_per_source: usize,
     /// How long a token lasts, in virtual time.
     pub token_life: Duration,
+    /// Whether [`Control`](super::Control) is also served over HTTP, under `/control`.
+    pub control: bool,
     /// Takes one line a request and one a state transition.
     pub log: Option<LogSink>,
 }
@@ -158,6 +160,7 @@ impl Default for Settings {
             quotas: Quotas::default(),
             live_migrations_per_source: 1,
             token_life: Duration::from_secs(3600),
+            control: false,
             log: None,
         }
     }
@@ -176,6 +179,7 @@ impl std::fmt::Debug for Settings {
             .field("quotas", &self.quotas)
             .field("live_migrations_per_source", &self.live_migrations_per_source)
             .field("token_life", &self.token_life)
+            .field("control", &self.control)
             .finish_non_exhaustive()
     }
 }

@@ -13,6 +13,7 @@ mod faults;
 mod layers;
 mod sim_boot;
 mod sim_client;
+mod sim_control;
 mod sim_migrate;
 mod sim_operate;
 mod support;

@@ -172,3 +172,46 @@ async fn metadata_and_tags_are_kept() {
     assert_eq!(member.get("/servers?tags=blue").await.body["servers"].as_array().unwrap().len(), 1);
     assert!(member.get("/servers?tags=red").await.body["servers"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_compute_gets_its_zone_from_an_aggregate_and_instances_stay_in_it() {
+    let sim = Sim::start().await;
+    let admin = sim.admin().await;
+    let body = json!({"aggregate": {"name": "west", "availability_zone": "west"}});
+    let made = admin.nova("POST", "/os-aggregates", body).await;
+    assert!(made.body["aggregate"].get("hosts").is_none());
+    let path = format!("/os-aggregates/{}/action", made.body["aggregate"]["id"]);
+    let added = admin.nova("POST", &path, json!({"add_host": {"host": "compute-3"}})).await;
+    assert_eq!(added.body["aggregate"]["hosts"], json!(["compute-3"]));
+    let mut server = admin.tiny("web").await;
+    server["availability_zone"] = json!("west");
+    let made = admin.nova("POST", "/servers", json!({"server": server})).await;
+    let id = made.body["server"]["id"].as_str().unwrap().to_owned();
+    while admin.server(&id).await["status"] != "ACTIVE" {}
+    let shown = admin.server(&id).await;
+    assert_eq!(shown["OS-EXT-SRV-ATTR:host"], "compute-3");
+    assert_eq!(
+        (&shown["OS-EXT-AZ:availability_zone"], &shown["pinned_availability_zone"]),
+        (&json!("west"), &json!("west"))
+    );
+    admin.act(&id, live(Some("compute-1"))).await;
+    let record = admin.record_until(&id, &["error", "completed"]).await;
+    assert_eq!((&record["status"], &record["dest_compute"]), (&json!("error"), &Value::Null));
+}
+
+#[tokio::test]
+async fn an_update_shows_what_it_showed_at_its_microversion() {
+    let sim = Sim::start().await;
+    let member = sim.member().await;
+    let id = member.boot("web", 1).await.remove(0);
+    let path = format!("/servers/{id}");
+    let body =
+        json!({"server": {"name": "renamed", "accessIPv6": "0000:0:0:0:0:babe:220.12.22.2"}});
+    let old = member.at("2.1").nova("PUT", &path, body.clone()).await.body["server"].clone();
+    assert_eq!((&old["name"], &old["accessIPv6"]), (&json!("renamed"), &json!("::babe:dc0c:1602")));
+    assert!(old.get("OS-EXT-STS:vm_state").is_none() && old.get("key_name").is_none());
+    let new = member.nova("PUT", &path, body).await.body["server"].clone();
+    assert_eq!(new["OS-EXT-STS:vm_state"], "active");
+    let wrong = member.nova("PUT", &path, json!({"server": {"accessIPv4": "1.2.3"}})).await;
+    assert!(wrong.message().ends_with("'1.2.3' is not a 'ipv4'"), "{wrong:?}");
+}

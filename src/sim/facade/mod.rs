@@ -5,6 +5,7 @@
 
 mod compute;
 mod connection;
+mod control;
 mod fault;
 mod identity;
 mod image;
@@ -69,7 +70,7 @@ async fn answer(
 }
 
 /// The answer as it arrives, whatever is done to it on its way; `None` if the connection is cut.
-async fn disturbed(shared: &Shared, ask: &Ask) -> Option<Reply> {
+async fn disturbed(shared: &Arc<Shared>, ask: &Ask) -> Option<Reply> {
     let service = Service::ALL.into_iter().find(|service| service.path() == ask.service);
     let planned = service.and_then(|service| {
         shared
@@ -108,13 +109,14 @@ fn proxy_answer(status: u16, retry_after: Option<u64>) -> Reply {
     }
 }
 
-async fn dispatch(shared: &Shared, service: Option<Service>, ask: &Ask) -> Reply {
+async fn dispatch(shared: &Arc<Shared>, service: Option<Service>, ask: &Ask) -> Reply {
     let reply = match service {
         Some(Service::Compute) => return compute::answer(shared, ask).await,
         Some(Service::Identity) => shared.with(|state| identity::answer(state, ask)),
         Some(Service::Image) => shared.with(|state| image::answer(state, ask)),
         Some(Service::Network) => shared.with(|state| network::answer(state, ask)),
         Some(Service::Placement) => shared.with(|state| placement::answer(state, ask)),
+        None if shared.controllable && ask.service == "control" => control::answer(shared, ask),
         None => Reply::text(404, "Not Found"),
     };
     reply.header("x-openstack-request-id", ask.request_id.clone())

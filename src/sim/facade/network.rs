@@ -86,10 +86,28 @@ fn route(state: &mut State, ask: &Ask, caller: &Caller, path: &[&str]) -> Answer
             let bindings: Vec<Value> = port.bindings.iter().map(binding_view).collect();
             Ok(Reply::json(200, json!({"bindings": bindings})))
         }
+        ("GET", ["v2.0", "quotas", project] | ["v2.0", "quotas", project, "default"])
+            if caller.is_admin() || caller.project == *project =>
+        {
+            let unlimited = [
+                "network",
+                "subnet",
+                "port",
+                "router",
+                "floatingip",
+                "security_group",
+                "security_group_rule",
+                "rbac_policy",
+                "subnetpool",
+            ];
+            let quota: Map<String, Value> =
+                unlimited.iter().map(|kind| ((*kind).to_owned(), json!(-1))).collect();
+            Ok(Reply::json(200, json!({"quota": quota})))
+        }
         ("POST", ["v2.0", "ports"]) => create_port(state, ask, caller),
         ("DELETE", ["v2.0", "ports", id]) => {
             let id = port_of(state, caller, id)?.id.clone();
-            state.catalog.ports.remove(&id);
+            state.catalog.delete_port(&id);
             Ok(Reply::status(204))
         }
         ("GET", ["v2.0", "security-groups"]) => {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::State;
-use super::catalog::Binding;
 use super::placement::Payer;
 use super::queue::Event;
 use super::refused::Refused;
@@ -13,7 +12,7 @@ use super::server::{Fault, TaskState, VmState};
 use crate::events::names::ServerId;
 
 /// How often an instance is tried to build before it is given up (`max_attempts`).
-const MAX_ATTEMPTS: usize = 3;
+pub(super) const MAX_ATTEMPTS: usize = 3;
 
 /// How far the build of an instance is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,7 +156,7 @@ impl State {
         )?;
         if let Some(server) = self.servers.get_mut(id) {
             server.chosen = Some(host);
-            server.alternates = hosts.take(MAX_ATTEMPTS - 1).collect();
+            server.alternates = hosts.collect();
         }
         Ok(())
     }
@@ -252,11 +251,6 @@ impl State {
         server.launched = Some(now);
         server.alternates.clear();
         server.actions.end("create", "compute__do_build_and_run_instance", None, now);
-        if let Some(host) = server.host.clone() {
-            for port in self.catalog.ports_of_mut(id) {
-                port.bindings = vec![Binding { host: host.clone(), active: true }];
-            }
-        }
     }
 
     /// Sends a failed build to the next alternate that still has room, or gives it up.

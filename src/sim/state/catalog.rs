@@ -1,6 +1,6 @@
 //! Flavors, images, networks with their ports, and key pairs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +141,8 @@ pub struct Catalog {
     pub ports: BTreeMap<String, Port>,
     /// By user and name.
     pub key_pairs: BTreeMap<(String, String), KeyPair>,
+    /// Which ports each instance has.
+    attached: HashMap<ServerId, Vec<String>>,
     last_flavor: u64,
     last_address: u64,
 }
@@ -258,26 +260,45 @@ impl Catalog {
     }
 
     /// The ports of an instance.
-    pub fn ports_of<'a>(&'a self, server: &'a ServerId) -> impl Iterator<Item = &'a Port> {
-        self.ports.values().filter(move |port| port.device.as_ref() == Some(server))
+    pub fn ports_of(&self, server: &ServerId) -> impl Iterator<Item = &Port> {
+        self.attached.get(server).into_iter().flatten().filter_map(|id| self.ports.get(id))
     }
 
-    /// The ports of an instance, to change them.
-    pub fn ports_of_mut<'a>(
-        &'a mut self,
-        server: &'a ServerId,
-    ) -> impl Iterator<Item = &'a mut Port> {
-        self.ports.values_mut().filter(move |port| port.device.as_ref() == Some(server))
+    /// Leaves each port of an instance with these bindings.
+    pub fn bind_ports(&mut self, server: &ServerId, bindings: &[Binding]) {
+        for id in self.attached.get(server).into_iter().flatten() {
+            if let Some(port) = self.ports.get_mut(id) {
+                port.bindings = bindings.to_vec();
+            }
+        }
+    }
+
+    /// Gives a port to an instance.
+    pub fn attach_port(&mut self, id: &str, server: &ServerId) {
+        if let Some(port) = self.ports.get_mut(id) {
+            port.device = Some(server.clone());
+            self.attached.entry(server.clone()).or_default().push(id.to_owned());
+        }
+    }
+
+    /// Deletes a port, also under an instance that uses it.
+    pub fn delete_port(&mut self, id: &str) {
+        let Some(port) = self.ports.remove(id) else { return };
+        if let Some(ports) = port.device.and_then(|server| self.attached.get_mut(&server)) {
+            ports.retain(|known| known != id);
+        }
     }
 
     /// Gives back an instance's ports: deletes those made for it, unbinds the others.
     pub fn release_ports(&mut self, server: &ServerId) {
-        self.ports.retain(|_, port| port.device.as_ref() != Some(server) || !port.made_for_server);
-        for port in self.ports_of_mut(server) {
-            port.bindings.clear();
-        }
-        for port in self.ports.values_mut().filter(|port| port.device.as_ref() == Some(server)) {
+        for id in self.attached.remove(server).unwrap_or_default() {
+            let Some(port) = self.ports.get_mut(&id) else { continue };
+            if port.made_for_server {
+                self.ports.remove(&id);
+                continue;
+            }
             port.device = None;
+            port.bindings.clear();
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The computes and the other services, and the aggregates that give computes a zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::events::names::ComputeName;
 use crate::sim::ids;
+
+/// The service that each compute runs.
+const COMPUTE: &str = "nova-compute";
 
 /// The zone of computes that no aggregate gives another.
 pub const DEFAULT_ZONE: &str = "nova";
@@ -62,6 +65,8 @@ pub struct Aggregate {
 #[derive(Debug, Default)]
 pub struct Computes {
     services: Vec<Service>,
+    /// Where each `nova-compute` stands in the list.
+    places: HashMap<ComputeName, usize>,
     /// The aggregates by number.
     pub aggregates: BTreeMap<u64, Aggregate>,
     last_aggregate: u64,
@@ -70,6 +75,9 @@ pub struct Computes {
 impl Computes {
     /// Adds a service that runs.
     pub fn add(&mut self, binary: &'static str, host: ComputeName) {
+        if binary == COMPUTE {
+            self.places.insert(host.clone(), self.services.len());
+        }
         self.services.push(Service {
             number: self.services.len() as u64 + 1,
             uuid: ids::uuid(),
@@ -90,19 +98,17 @@ impl Computes {
 
     /// The computes in the order of their numbers.
     pub fn hosts(&self) -> impl Iterator<Item = &Service> {
-        self.services.iter().filter(|service| service.binary == "nova-compute")
+        self.services.iter().filter(|service| service.binary == COMPUTE)
     }
 
     /// The `nova-compute` of a host.
     pub fn host(&self, name: &ComputeName) -> Option<&Service> {
-        self.hosts().find(|service| service.host == *name)
+        self.services.get(*self.places.get(name)?)
     }
 
     /// The `nova-compute` of a host, to change it.
     pub fn host_mut(&mut self, name: &ComputeName) -> Option<&mut Service> {
-        self.services
-            .iter_mut()
-            .find(|service| service.binary == "nova-compute" && service.host == *name)
+        self.services.get_mut(*self.places.get(name)?)
     }
 
     /// Whether the host exists and is believed to work.

@@ -46,16 +46,12 @@ pub struct BuildRequest {
     pub key_name: Option<String>,
     /// Whether a config drive was asked for.
     pub config_drive: bool,
-    /// `OS-DCF:diskConfig`.
-    pub disk_config_auto: bool,
     /// As sent.
     pub user_data: Option<String>,
     /// By name.
     pub security_groups: Vec<String>,
     /// What it is attached to.
     pub nics: Nics,
-    /// `accessIPv4` and `accessIPv6`.
-    pub access_ips: (String, String),
     /// 2.63.
     pub trusted_certificates: Option<Vec<String>>,
 }
@@ -81,6 +77,10 @@ pub struct NewServers {
     pub tags: Vec<String>,
     /// Pairs.
     pub metadata: BTreeMap<String, String>,
+    /// `accessIPv4` and `accessIPv6`.
+    pub access_ips: (String, String),
+    /// `OS-DCF:diskConfig`.
+    pub disk_config_auto: bool,
     /// The rest.
     pub request: BuildRequest,
 }
@@ -96,7 +96,7 @@ impl State {
         by: &Caller,
         mut new: NewServers,
     ) -> Result<Vec<ServerId>, Refused> {
-        let flavor = self.check_flavor_and_image(&new)?;
+        let flavor = self.check_flavor_and_image(by, &new)?;
         self.check_placing(&new)?;
         self.check_nics(by, &mut new)?;
         self.check_metadata(by, &new)?;
@@ -112,12 +112,18 @@ impl State {
         Ok(ids)
     }
 
-    fn check_flavor_and_image(&self, new: &NewServers) -> Result<Arc<Flavor>, Refused> {
+    fn check_flavor_and_image(
+        &self,
+        by: &Caller,
+        new: &NewServers,
+    ) -> Result<Arc<Flavor>, Refused> {
         let invalid = |text: String| Err(Refused::Invalid(text));
         let Some(image) = self.catalog.image(&new.image) else {
             return invalid("Can not find requested image".to_owned());
         };
-        let Some(flavor) = self.catalog.flavor(&new.flavor) else {
+        let flavor =
+            self.catalog.flavor(&new.flavor).filter(|flavor| flavor.public || by.is_admin());
+        let Some(flavor) = flavor else {
             return invalid(format!("Flavor {} could not be found.", new.flavor));
         };
         if image.status != "active" {
@@ -235,6 +241,8 @@ impl State {
             user: by.user.clone(),
             flavor: Arc::clone(flavor),
             image: new.image.clone(),
+            access_ips: new.access_ips.clone(),
+            disk_config_auto: new.disk_config_auto,
             request: Arc::clone(request),
             reservation,
             launch_index,

@@ -217,7 +217,7 @@ impl State {
             actions.end(ACTION, event, None, now);
         });
         if let Some(chosen) = &migration.chosen {
-            self.bind_destination(&migration.server, chosen);
+            self.bind_destination(&migration.server, &migration.source, chosen);
         }
         let now = self.now;
         if let Some(migration) = self.migration_mut(number) {

@@ -105,54 +105,39 @@ impl State {
 
     /// Makes or takes the ports of an instance, bound to where it is being built.
     pub(super) fn plug(&mut self, id: &ServerId) {
-        let Some(server) = self.servers.get(id) else {
-            return;
-        };
-        let Some(host) = server.host.clone() else {
-            return;
-        };
-        let Nics::These(nics) = &server.request.nics else {
-            return;
-        };
+        let Some(server) = self.servers.get(id) else { return };
+        let Some(host) = server.host.clone() else { return };
+        let Nics::These(nics) = &server.request.nics else { return };
         let (nics, project, now) = (nics.clone(), server.project.clone(), self.now);
-        let binding = Binding { host, active: true };
-        if self.catalog.ports_of(id).next().is_some() {
-            for port in self.catalog.ports_of_mut(id) {
-                port.bindings = vec![binding.clone()];
+        // Built again on another compute, it keeps the ports that it has.
+        if self.catalog.ports_of(id).next().is_none() {
+            for nic in nics {
+                let port = match nic {
+                    Err(port) => port,
+                    Ok(network) => {
+                        let Some(network) = self.catalog.network(&network).cloned() else {
+                            continue;
+                        };
+                        let port = self.catalog.add_port(&network, &project, "", now);
+                        port.made_for_server = true;
+                        port.id.clone()
+                    }
+                };
+                self.catalog.attach_port(&port, id);
             }
-            return;
         }
-        for nic in nics {
-            let port = match nic {
-                Ok(network) => {
-                    let Some(network) = self.catalog.network(&network).cloned() else {
-                        continue;
-                    };
-                    let port = self.catalog.add_port(&network, &project, "", now);
-                    port.made_for_server = true;
-                    port
-                }
-                Err(port) => match self.catalog.ports.get_mut(&port) {
-                    Some(port) => port,
-                    None => continue,
-                },
-            };
-            port.device = Some(id.clone());
-            port.bindings = vec![binding.clone()];
-        }
+        self.bind_only(id, &host);
     }
 
-    /// Adds the inactive binding on the destination.
-    pub(super) fn bind_destination(&mut self, id: &ServerId, host: &ComputeName) {
-        for port in self.catalog.ports_of_mut(id) {
-            port.bindings.push(Binding { host: host.clone(), active: false });
-        }
+    /// Adds the inactive binding on the destination of a move.
+    pub(super) fn bind_destination(&mut self, id: &ServerId, from: &ComputeName, to: &ComputeName) {
+        let active = Binding { host: from.clone(), active: true };
+        let inactive = Binding { host: to.clone(), active: false };
+        self.catalog.bind_ports(id, &[active, inactive]);
     }
 
     /// Leaves each port bound to `host` only.
     pub(super) fn bind_only(&mut self, id: &ServerId, host: &ComputeName) {
-        for port in self.catalog.ports_of_mut(id) {
-            port.bindings = vec![Binding { host: host.clone(), active: true }];
-        }
+        self.catalog.bind_ports(id, &[Binding { host: host.clone(), active: true }]);
     }
 }

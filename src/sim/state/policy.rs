@@ -120,6 +120,10 @@ rules! {
     HypervisorsList "os-hypervisors:list" Admin;
     HypervisorsDetail "os-hypervisors:list-detail" Admin;
     HypervisorsShow "os-hypervisors:show" Admin;
+    HypervisorsStatistics "os-hypervisors:statistics" Admin;
+    HypervisorsSearch "os-hypervisors:search" Admin;
+    HypervisorsServers "os-hypervisors:servers" Admin;
+    HypervisorsUptime "os-hypervisors:uptime" Admin;
     ZonesList "os-availability-zone:list" Anyone;
     ZonesDetail "os-availability-zone:detail" Admin;
     AggregatesIndex "os-aggregates:index" Admin;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::State;
+use super::build::MAX_ATTEMPTS;
 use super::groups::{Group, Policy};
 use super::placement::Resources;
 use super::refused::Refused;
@@ -41,7 +42,7 @@ impl<'a> Ask<'a> {
 }
 
 impl State {
-    /// The computes that fit, best first.
+    /// The computes that fit, best first: as many as a build may try.
     ///
     /// # Errors
     ///
@@ -59,11 +60,10 @@ impl State {
         }
         let occupied = ask.group.map(|group| self.hosts_of_group(group));
         let group = ask.group.and_then(|group| self.groups.get(group)).zip(occupied.as_ref());
-        let mut hosts: Vec<ComputeName> = candidates
+        let mut hosts: Vec<&ComputeName> = candidates
             .into_iter()
             .filter(|host| !ask.ignore.contains(host))
             .filter(|host| ask.forced || (self.computes.is_up(host) && passes_group(host, group)))
-            .cloned()
             .collect();
         if hosts.is_empty() {
             return Err(Refused::not_enough_hosts());
@@ -71,7 +71,7 @@ impl State {
         let free =
             |host: &ComputeName| self.placement.provider(host).map_or(0, |at| at.free().memory_mb);
         hosts.sort_by_cached_key(|host| (softly(host, group), std::cmp::Reverse(free(host))));
-        Ok(hosts)
+        Ok(hosts.into_iter().take(MAX_ATTEMPTS).cloned().collect())
     }
 
     /// Whether placement would offer the compute: room, enabled, in the zone, the one asked for.

@@ -145,6 +145,10 @@ pub struct Server {
     pub flavor: Arc<Flavor>,
     /// The image's id.
     pub image: String,
+    /// `accessIPv4` and `accessIPv6`: only shown.
+    pub access_ips: (String, String),
+    /// `OS-DCF:diskConfig`: only shown.
+    pub disk_config_auto: bool,
     /// What the create request asked for, shared by all instances of that request.
     pub request: Arc<BuildRequest>,
     /// Shared by all instances of a request.

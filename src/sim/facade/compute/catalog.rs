@@ -247,9 +247,22 @@ fn create_key(state: &mut State, call: &Call<'_>, user: &str) -> Answer {
     schema::check(&body, &KEY_PAIR)?;
     let asked = &body["keypair"];
     let name = asked["name"].as_str().unwrap_or_default().to_owned();
+    let fits =
+        |c: char| c.is_alphanumeric() || " _-".contains(c) || (call.since(92) && "@.".contains(c));
+    if !name.chars().all(fits) {
+        return Err(Fault::bad_request(
+            "Keypair data is invalid: Keypair name contains unsafe characters",
+        ));
+    }
     let Some(public_key) = asked["public_key"].as_str() else {
         return Err(Fault::not_simulated("POST", "/os-keypairs without a public_key"));
     };
+    if !public_key.starts_with("ssh-")
+        && !public_key.starts_with("ecdsa-")
+        && asked["type"] != "x509"
+    {
+        return Err(Fault::bad_request("Keypair data is invalid: failed to generate fingerprint"));
+    }
     let key = (user.to_owned(), name.clone());
     if state.catalog.key_pairs.contains_key(&key) {
         return Err(Fault::conflict(format!("Key pair '{name}' already exists.")));

@@ -1,6 +1,7 @@
 //! `POST /servers`: what it may say at which microversion, and what it answers.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value, json};
 
@@ -85,7 +86,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Answer {
     let mut server = json!({
         "id": first.id,
         "links": call.links(&path),
-        "OS-DCF:diskConfig": if first.request.disk_config_auto { "AUTO" } else { "MANUAL" },
+        "OS-DCF:diskConfig": if first.disk_config_auto { "AUTO" } else { "MANUAL" },
         "adminPass": asked["adminPass"].as_str().map_or_else(|| ids::plain_uuid()[..12].to_owned(), str::to_owned),
     });
     let groups =
@@ -193,6 +194,8 @@ fn read(state: &State, call: &Call<'_>, asked: &Value, hints: Value) -> Result<N
         description: text("description"),
         tags: sorted(list("tags")),
         metadata: pairs(asked["metadata"].as_object()),
+        access_ips: (address(asked, "accessIPv4")?, address(asked, "accessIPv6")?),
+        disk_config_auto: asked["OS-DCF:diskConfig"] == "AUTO",
         request: BuildRequest {
             hints,
             group: None,
@@ -201,18 +204,32 @@ fn read(state: &State, call: &Call<'_>, asked: &Value, hints: Value) -> Result<N
             requested_host: requested_host.map(ComputeName::new),
             key_name: text("key_name"),
             config_drive: asked.get("config_drive").is_some_and(schema::truth),
-            disk_config_auto: asked["OS-DCF:diskConfig"] == "AUTO",
             user_data: text("user_data"),
             security_groups: security_groups(asked),
             nics: nics(call, asked.get("networks"))?,
-            access_ips: (
-                text("accessIPv4").unwrap_or_default(),
-                text("accessIPv6").unwrap_or_default(),
-            ),
             trusted_certificates: asked["trusted_image_certificates"]
                 .is_array()
                 .then(|| list("trusted_image_certificates")),
         },
+    })
+}
+
+/// `accessIPv4` or `accessIPv6` in its shortest form; empty if it is not given.
+pub(super) fn address(asked: &Value, field: &str) -> Result<String, Fault> {
+    let text = match &asked[field] {
+        Value::Null => return Ok(String::new()),
+        Value::String(text) if text.is_empty() => return Ok(String::new()),
+        value => value.as_str().unwrap_or_default(),
+    };
+    let (kind, parsed) = if field == "accessIPv4" {
+        ("ipv4", text.parse::<Ipv4Addr>().map(|address| address.to_string()).ok())
+    } else {
+        ("ipv6", text.parse::<Ipv6Addr>().map(|address| address.to_string()).ok())
+    };
+    parsed.ok_or_else(|| {
+        Fault::bad_request(format!(
+            "Invalid input for field/attribute {field}. Value: {text}. '{text}' is not a '{kind}'"
+        ))
     })
 }
 

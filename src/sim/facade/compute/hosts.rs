@@ -1,15 +1,14 @@
-//! Hypervisors, availability zones and aggregates: how the computes look to operators.
+//! Hypervisors and availability zones: how the computes look to operators.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::{Answer, Call, lists};
-use crate::events::names::ComputeName;
 use crate::sim::facade::fault::Fault;
 use crate::sim::facade::request::Reply;
-use crate::sim::facade::schema::{self, HOST, Is, NAME, Shape};
-use crate::sim::state::computes::{Aggregate, Service};
+use crate::sim::facade::schema;
+use crate::sim::state::computes::Service;
 use crate::sim::state::{Rule, State};
 
 pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answer {
@@ -19,9 +18,7 @@ pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answ
     match rest {
         [] => list(state, call, false),
         ["detail"] => list(state, call, true),
-        ["statistics"] if !call.since(88) => {
-            Err(Fault::not_simulated("GET", "/os-hypervisors/statistics"))
-        }
+        ["statistics"] if !call.since(88) => statistics(state, call),
         [id] => {
             call.need_own(state, Rule::HypervisorsShow)?;
             let found =
@@ -39,18 +36,59 @@ pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answ
             ))
         }
         [pattern, kind @ ("search" | "servers")] if !call.since(53) => {
+            let rule =
+                if *kind == "search" { Rule::HypervisorsSearch } else { Rule::HypervisorsServers };
+            call.need_own(state, rule)?;
             let found = matching(state, pattern)?;
             let views = found
                 .into_iter()
                 .map(|service| hypervisor(state, call, service, false, *kind == "servers"));
             Ok(Reply::json(200, json!({"hypervisors": views.collect::<Vec<Value>>()})))
         }
-        [_, "uptime"] if !call.since(88) => {
-            Err(Fault::not_simulated("GET", "/os-hypervisors/{id}/uptime"))
+        [id, "uptime"] if !call.since(88) => {
+            call.need_own(state, Rule::HypervisorsUptime)?;
+            let service = find_hypervisor(state, call, id)?;
+            let mut view = hypervisor(state, call, service, false, false);
+            let minutes = state.now.as_secs() / 60;
+            view["uptime"] =
+                json!(format!(" up {minutes} min,  0 users,  load average: 0.00, 0.00, 0.00"));
+            Ok(Reply::json(200, json!({"hypervisor": view})))
         }
         _ => Err(Fault::no_resource()),
     }
 }
+
+fn find_hypervisor<'s>(state: &'s State, call: &Call<'_>, id: &str) -> Result<&'s Service, Fault> {
+    let found = state.computes.hosts().find(|service| hypervisor_id(state, call, service) == id);
+    found.ok_or_else(|| Fault::not_found(format!("Hypervisor with ID '{id}' could not be found.")))
+}
+
+/// The sums over all computes.
+fn statistics(state: &State, call: &Call<'_>) -> Answer {
+    call.need_own(state, Rule::HypervisorsStatistics)?;
+    let mut sums = BTreeMap::from([("count", state.computes.hosts().count() as u64)]);
+    for service in state.computes.hosts() {
+        let view = hypervisor(state, call, service, true, false);
+        for name in SUMMED {
+            *sums.entry(name).or_default() += view[name].as_u64().unwrap_or(0);
+        }
+    }
+    Ok(Reply::json(200, json!({"hypervisor_statistics": sums})))
+}
+
+const SUMMED: [&str; 11] = [
+    "vcpus",
+    "memory_mb",
+    "local_gb",
+    "vcpus_used",
+    "memory_mb_used",
+    "local_gb_used",
+    "free_ram_mb",
+    "free_disk_gb",
+    "current_workload",
+    "running_vms",
+    "disk_available_least",
+];
 
 fn matching<'s>(state: &'s State, pattern: &str) -> Result<Vec<&'s Service>, Fault> {
     let found: Vec<&Service> =
@@ -197,151 +235,4 @@ fn zone_hosts(state: &State, services: &[&Service]) -> Value {
             json!({"active": !service.disabled, "available": service.is_up(), "updated_at": heard});
     }
     hosts
-}
-
-static CREATE: Shape =
-    Shape { required: &["aggregate"], fields: &[("aggregate", Is::Object(&NEW))], open: false };
-static NEW: Shape = Shape {
-    required: &["name"],
-    fields: &[("name", NAME), ("availability_zone", Is::Maybe(&NAME))],
-    open: false,
-};
-static HOST_ACTION: Shape = Shape { required: &["host"], fields: &[("host", HOST)], open: false };
-
-pub(super) fn aggregates(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Answer {
-    match (call.ask.method.as_str(), rest) {
-        ("GET", []) => {
-            call.need_own(state, Rule::AggregatesIndex)?;
-            let list: Vec<Value> = state
-                .computes
-                .aggregates
-                .values()
-                .map(|aggregate| aggregate_view(state, call, aggregate))
-                .collect();
-            Ok(Reply::json(200, json!({"aggregates": list})))
-        }
-        ("GET", [id]) => {
-            call.need_own(state, Rule::AggregatesShow)?;
-            shown(state, call, find(state, id)?)
-        }
-        ("POST", []) => {
-            let body = call.body()?;
-            schema::check(&body, &CREATE)?;
-            call.need_own(state, Rule::AggregatesCreate)?;
-            let name = body["aggregate"]["name"].as_str().unwrap_or_default().to_owned();
-            if state.computes.aggregates.values().any(|aggregate| aggregate.name == name) {
-                return Err(Fault::conflict(format!("Aggregate {name} already exists.")));
-            }
-            let zone = body["aggregate"]["availability_zone"].as_str().map(str::to_owned);
-            let now = state.now;
-            let id = state.computes.add_aggregate(name, zone, now);
-            shown(state, call, id)
-        }
-        ("DELETE", [id]) => {
-            call.need_own(state, Rule::AggregatesDelete)?;
-            let id = find(state, id)?;
-            if state
-                .computes
-                .aggregates
-                .get(&id)
-                .is_some_and(|aggregate| !aggregate.hosts.is_empty())
-            {
-                return Err(Fault::bad_request(format!(
-                    "Cannot remove host from aggregate: Aggregate {id} is not empty."
-                )));
-            }
-            state.computes.aggregates.remove(&id);
-            Ok(Reply::status(200))
-        }
-        ("POST", [id, "action"]) => aggregate_action(state, call, id),
-        ("PUT", [_]) | ("POST", [_, "images"]) => {
-            Err(Fault::not_simulated(&call.ask.method, "/os-aggregates/{id}"))
-        }
-        _ => Err(Fault::no_resource()),
-    }
-}
-
-fn find(state: &State, id: &str) -> Result<u64, Fault> {
-    let number = id.parse().ok().filter(|number| state.computes.aggregates.contains_key(number));
-    number.ok_or_else(|| Fault::not_found(format!("Aggregate {id} could not be found.")))
-}
-
-fn shown(state: &State, call: &Call<'_>, id: u64) -> Answer {
-    let view =
-        state.computes.aggregates.get(&id).map(|aggregate| aggregate_view(state, call, aggregate));
-    Ok(Reply::json(200, json!({"aggregate": view})))
-}
-
-fn aggregate_view(state: &State, call: &Call<'_>, aggregate: &Aggregate) -> Value {
-    let mut view = json!({
-        "id": aggregate.id,
-        "name": aggregate.name,
-        "availability_zone": aggregate.metadata.get("availability_zone"),
-        "hosts": aggregate.hosts,
-        "metadata": aggregate.metadata,
-        "created_at": state.date_seconds(aggregate.created),
-        "updated_at": aggregate.updated.map(|at| state.date_seconds(at)),
-        "deleted": false,
-        "deleted_at": null,
-    });
-    if call.since(41) {
-        view["uuid"] = json!(aggregate.uuid);
-    }
-    view
-}
-
-fn aggregate_action(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
-    let body = call.body()?;
-    let mut keys = body.as_object().into_iter().flatten();
-    let (Some((action, asked)), None) = (keys.next(), keys.next()) else {
-        return Err(Fault::bad_request("Malformed request body"));
-    };
-    let rule = match action.as_str() {
-        "add_host" => Rule::AggregatesAddHost,
-        "remove_host" => Rule::AggregatesRemoveHost,
-        "set_metadata" => Rule::AggregatesSetMetadata,
-        other => {
-            return Err(Fault::bad_request(format!("There is no such action: {other}")));
-        }
-    };
-    if rule != Rule::AggregatesSetMetadata {
-        schema::check_field(action, asked, Is::Object(&HOST_ACTION))?;
-    }
-    call.need_own(state, rule)?;
-    let id = find(state, id)?;
-    let now = state.now;
-    let host = ComputeName::new(asked["host"].as_str().unwrap_or_default());
-    if rule == Rule::AggregatesAddHost && state.computes.host(&host).is_none() {
-        return Err(Fault::not_found(format!("Compute host {host} could not be found.")));
-    }
-    let Some(aggregate) = state.computes.aggregates.get_mut(&id) else {
-        return Err(Fault::no_resource());
-    };
-    let place = aggregate.hosts.iter().position(|known| *known == host);
-    match (rule, place) {
-        (Rule::AggregatesAddHost, Some(_)) => {
-            return Err(Fault::conflict(format!(
-                "Cannot add host {host} in aggregate {id}: host exists"
-            )));
-        }
-        (Rule::AggregatesAddHost, None) => aggregate.hosts.push(host),
-        (Rule::AggregatesRemoveHost, Some(place)) => {
-            aggregate.hosts.remove(place);
-        }
-        (Rule::AggregatesRemoveHost, None) => {
-            return Err(Fault::not_found(format!(
-                "Cannot remove host {host} in aggregate {id}: not found"
-            )));
-        }
-        _ => {
-            for (key, value) in asked["metadata"].as_object().into_iter().flatten() {
-                match value.as_str() {
-                    Some(value) => aggregate.metadata.insert(key.clone(), value.to_owned()),
-                    None => aggregate.metadata.remove(key),
-                };
-            }
-        }
-    }
-    aggregate.updated = Some(now);
-    shown(state, call, id)
 }

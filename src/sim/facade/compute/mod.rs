@@ -1,6 +1,7 @@
 //! Nova's API v2.1: versions, tokens, microversions, and which operation a path is.
 
 mod actions;
+mod aggregates;
 mod catalog;
 mod create;
 mod hosts;
@@ -202,7 +203,7 @@ fn route(state: &mut State, call: &Call<'_>) -> Answer {
         (_, ["os-hypervisors", rest @ ..]) => hosts::hypervisors(state, call, rest),
         ("GET", ["os-availability-zone"]) => hosts::zones(state, call, false),
         ("GET", ["os-availability-zone", "detail"]) => hosts::zones(state, call, true),
-        (_, ["os-aggregates", rest @ ..]) => hosts::aggregates(state, call, rest),
+        (_, ["os-aggregates", rest @ ..]) => aggregates::aggregates(state, call, rest),
         (_, ["flavors", rest @ ..]) => catalog::flavors(state, call, rest),
         (_, ["os-keypairs", rest @ ..]) => catalog::key_pairs(state, call, rest),
         (_, ["os-server-groups", rest @ ..]) => project::groups(state, call, rest),

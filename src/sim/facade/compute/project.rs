@@ -259,6 +259,13 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
         "totalRAMUsed": usage.ram,
         "totalServerGroupsUsed": usage.server_groups,
     });
+    if !call.since(36) {
+        for name in ["maxTotalFloatingIps", "maxSecurityGroups", "maxSecurityGroupRules"] {
+            absolute[name] = json!(-1);
+        }
+        absolute["totalFloatingIpsUsed"] = json!(0);
+        absolute["totalSecurityGroupsUsed"] = json!(0);
+    }
     if !call.since(39) {
         absolute["maxImageMeta"] = json!(quotas.metadata_items);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, view};
+use super::{Answer, Call, create, view};
 use crate::events::names::ServerId;
 use crate::sim::facade::fault::Fault;
 use crate::sim::facade::request::Reply;
@@ -49,6 +49,8 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
             schema::python(changes)
         )));
     }
+    let addresses =
+        (create::address(changes, "accessIPv4")?, create::address(changes, "accessIPv6")?);
     let id = call.server_for(state, id, Rule::ServersUpdate)?.id.clone();
     let now = state.now;
     let Some(server) = state.servers.get_mut(&id) else {
@@ -63,9 +65,29 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     if let Some(description) = changes.get("description") {
         server.description = description.as_str().map(str::to_owned);
     }
+    if changes.get("accessIPv4").is_some() {
+        server.access_ips.0 = addresses.0;
+    }
+    if changes.get("accessIPv6").is_some() {
+        server.access_ips.1 = addresses.1;
+    }
+    if let Some(config) = changes["OS-DCF:diskConfig"].as_str() {
+        server.disk_config_auto = config == "AUTO";
+    }
     server.updated = now;
     let server = call.server(state, id.as_str())?;
-    Ok(Reply::json(200, json!({"server": view::full(state, call, server, call.since(75))})))
+    let mut view = view::full(state, call, server, call.since(75));
+    if let (false, Some(fields)) = (call.since(75), view.as_object_mut()) {
+        fields.retain(|field, _| !is_extension(field));
+    }
+    Ok(Reply::json(200, json!({"server": view})))
+}
+
+/// Fields that only the answers to showing had before 2.75.
+fn is_extension(field: &str) -> bool {
+    let names = ["config_drive", "key_name", "security_groups", "host_status"];
+    let kinds = ["OS-EXT-", "OS-SRV-USG:", "os-extended-volumes:"];
+    names.contains(&field) || kinds.iter().any(|kind| field.starts_with(kind))
 }
 
 pub(super) fn ips(state: &State, call: &Call<'_>, id: &str, rest: &[&str]) -> Answer {

@@ -46,8 +46,8 @@ fn common(state: &State, call: &Call<'_>, server: &Server) -> Map<String, Value>
     put("user_id", json!(server.user));
     put("created", json!(state.date_z(server.created)));
     put("updated", json!(state.date_z(server.updated)));
-    put("accessIPv4", json!(server.request.access_ips.0));
-    put("accessIPv6", json!(server.request.access_ips.1));
+    put("accessIPv4", json!(server.access_ips.0));
+    put("accessIPv6", json!(server.access_ips.1));
     put("addresses", addresses(state, server));
     put("flavor", flavor(call, server));
     put(
@@ -62,10 +62,7 @@ fn common(state: &State, call: &Call<'_>, server: &Server) -> Map<String, Value>
     put("image", image(call, server));
     put("links", call.links(&format!("servers/{}", server.id)));
     put("metadata", json!(server.metadata));
-    put(
-        "OS-DCF:diskConfig",
-        json!(if server.request.disk_config_auto { "AUTO" } else { "MANUAL" }),
-    );
+    put("OS-DCF:diskConfig", json!(if server.disk_config_auto { "AUTO" } else { "MANUAL" }));
     put("config_drive", json!(if server.request.config_drive { "True" } else { "" }));
     put("key_name", json!(server.request.key_name));
     put("OS-SRV-USG:launched_at", json!(server.launched.map(|at| state.date_seconds(at))));

@@ -57,6 +57,8 @@ impl Bench {
             description: None,
             tags: Vec::new(),
             metadata: BTreeMap::new(),
+            access_ips: Default::default(),
+            disk_config_auto: false,
             request: BuildRequest {
                 hints: json!({}),
                 group: None,
@@ -65,11 +67,9 @@ impl Bench {
                 requested_host: None,
                 key_name: None,
                 config_drive: false,
-                disk_config_auto: false,
                 user_data: None,
                 security_groups: Vec::new(),
                 nics: Nics::None,
-                access_ips: Default::default(),
                 trusted_certificates: None,
             },
         }
