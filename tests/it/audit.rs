@@ -18,7 +18,7 @@ const MIGRATE: &str = r#"
 #[test]
 fn a_source_that_stays_charged_fails_a_scenario_whose_steps_all_passed() {
     let bench = Bench::new();
-    bench.folder.set("pace.settle.limit", "200ms");
+    bench.folder.set("pace.settle.limit", "1s");
     bench.control().hold_migrations(MigrationPhase::Completed);
     let told = bench.scenario(MIGRATE).exits(1);
     let told = told.says(&["audit: ", "is still charged for migration record 1 of web"]);
@@ -28,7 +28,7 @@ fn a_source_that_stays_charged_fails_a_scenario_whose_steps_all_passed() {
 #[test]
 fn a_migration_that_is_left_in_flight_fails_the_scenario_and_is_called_off() {
     let bench = Bench::new();
-    bench.folder.set("pace.settle.limit", "200ms");
+    bench.folder.set("pace.settle.limit", "1s");
     bench.control().hold_migrations(MigrationPhase::Running);
     let told = bench.scenario(UNWATCHED).exits(1);
     told.says(&["web still has the task migrating", "migration record 1 of web is still "]);

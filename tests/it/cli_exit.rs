@@ -154,7 +154,7 @@ fn a_run_that_skips_everything_exits_4_with_the_reason_of_each() {
 #[test]
 fn a_run_that_could_not_clean_up_exits_5_and_its_journal_stays() {
     let bench = Bench::new();
-    bench.folder.set("pace.settle.limit", "100ms");
+    bench.folder.set("pace.settle.limit", "1s");
     let broken = Disturbance::Answer { status: 500, retry_after: None };
     bench.control().disturb(Service::Compute, Some("DELETE"), 1000, broken);
     let told = bench.scenario(RIGHT).exits(5);
@@ -171,7 +171,7 @@ fn a_run_that_could_not_clean_up_exits_5_and_its_journal_stays() {
 #[test]
 fn a_failed_scenario_counts_for_more_than_what_it_left_behind() {
     let bench = Bench::new();
-    bench.folder.set("pace.settle.limit", "100ms");
+    bench.folder.set("pace.settle.limit", "1s");
     let broken = Disturbance::Answer { status: 500, retry_after: None };
     bench.control().disturb(Service::Compute, Some("DELETE"), 1000, broken);
     bench.scenario(WRONG).exits(1).says(&["left behind", "1 failed"]);

@@ -22,7 +22,7 @@ const MIGRATE: &str = r#"
 #[track_caller]
 fn a_create_survives(what: Disturbance, creates: usize) {
     let bench = Bench::new();
-    bench.folder.set("pace.record.limit", "400ms");
+    bench.folder.set("pace.record.limit", "1s");
     bench.control().disturb(Service::Compute, Some("POST"), 1, what);
     bench.scenario(BOOT).exits(0).says(&["1 passed"]);
     assert_eq!(bench.count("POST /compute/v2.1/servers "), creates, "{:?}", bench.requests());
@@ -59,9 +59,9 @@ fn a_create_that_was_limited_is_sent_again() {
 #[test]
 fn a_create_that_hangs_is_given_up_and_sent_again() {
     let bench = Bench::new();
-    bench.folder.set("pace.record.limit", "300ms");
-    bench.folder.set("request.connect", "200ms");
-    bench.folder.set("request.read", "400ms");
+    bench.folder.set("pace.record.limit", "500ms");
+    bench.folder.set("request.connect", "300ms");
+    bench.folder.set("request.read", "700ms");
     let hang = Disturbance::Delay(Duration::from_secs(600));
     bench.control().disturb(Service::Compute, Some("POST"), 1, hang);
     bench.scenario(BOOT).exits(0).says(&["1 passed"]);
@@ -137,7 +137,7 @@ fn a_live_migration_whose_answer_was_lost_is_found_by_its_record_and_not_repeate
 #[test]
 fn a_live_migration_that_never_arrived_fails_the_scenario_which_is_cleaned_up() {
     let bench = Bench::new();
-    bench.folder.set("pace.record.limit", "200ms");
+    bench.folder.set("pace.record.limit", "500ms");
     let told = migrating_with(&bench, Disturbance::CutBefore).exits(1);
     told.says(&["POST /servers/", "/action went wrong", "the connection ended", "one.feature:4"]);
     assert_eq!(bench.ever_migrated(), 0);
@@ -148,11 +148,11 @@ fn a_live_migration_that_never_arrived_fails_the_scenario_which_is_cleaned_up() 
 #[test]
 fn a_request_that_hangs_is_given_up_and_the_scenario_is_cleaned_up() {
     let bench = Bench::new();
-    bench.folder.set("pace.record.limit", "200ms");
-    bench.folder.set("request.connect", "200ms");
-    bench.folder.set("request.read", "400ms");
+    bench.folder.set("pace.record.limit", "500ms");
+    bench.folder.set("request.connect", "300ms");
+    bench.folder.set("request.read", "700ms");
     let told = migrating_with(&bench, Disturbance::Delay(Duration::from_secs(600))).exits(1);
-    told.says(&["/action went wrong", "no complete answer within 600ms"]);
+    told.says(&["/action went wrong", "no complete answer within 1s"]);
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
     assert!(bench.folder.journals().is_empty());
 }
@@ -160,15 +160,15 @@ fn a_request_that_hangs_is_given_up_and_the_scenario_is_cleaned_up() {
 #[test]
 fn a_cloud_that_hangs_for_good_costs_a_step_its_deadline_and_is_swept_later() {
     let bench = Bench::new();
-    bench.folder.set("deadline.step", "300ms");
-    bench.folder.set("deadline.clean-up", "200ms");
+    bench.folder.set("deadline.step", "1s");
+    bench.folder.set("deadline.clean-up", "300ms");
     bench.control().hold_boots(BootPhase::Spawning);
     let run = bench.start_scenario(BOOT, &[]);
     bench.until("two instances are being booted", |cloud| cloud.instances == 2);
     let hang = Disturbance::Delay(Duration::from_secs(600));
     bench.control().disturb(Service::Compute, None, 1000, hang);
     let told = run.ended().exits(1);
-    told.says(&["timed out after 300ms", "timed out after 200ms", "whimbrel sweep"]);
+    told.says(&["timed out after 1s", "timed out after 300ms", "whimbrel sweep"]);
     assert_eq!(bench.folder.journals().len(), 1);
 
     bench.control().calm();
