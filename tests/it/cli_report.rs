@@ -23,6 +23,7 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         rule(r"[0-9]+(\.[0-9]+)? (ms|s)\b", "TIME"),
         // A boot may be seen in any of its states, or in none.
         rule(r"be running: .*", "be running: STATES"),
+        rule(r"×[0-9]+", "×N"),
         rule(r"src/([a-z/_]+)\.rs:[0-9]+", "src/$1.rs:LINE"),
         rule(r"\b0\.1\.0\b", "VERSION"),
         rule(r"compute-[0-9]+", "COMPUTE"),
@@ -59,6 +60,7 @@ fn a_failed_run_tells_all_that_is_needed_to_understand_it() {
               requests:
                 TIME  compute (2.104)  POST /servers  202  TIME  REQUEST
                 TIME  compute (2.104)  GET /servers/detail?reservation_id=%5ERESERVATION%24  200  TIME  REQUEST
+                TIME  compute (2.104)  GET /servers/ID ×N  200  TIME  REQUEST
               code: src/steps/migrations.rs:LINE
 
     Failed
