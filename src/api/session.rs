@@ -82,6 +82,11 @@ impl Session {
         Self { shared: self.shared.clone(), log }
     }
 
+    /// How long ago the session was opened: the clock of its exchanges.
+    pub fn age(&self) -> Duration {
+        self.shared.transport.opened.elapsed()
+    }
+
     /// Where this handle's exchanges go.
     pub fn log(&self) -> &ExchangeLog {
         &self.log

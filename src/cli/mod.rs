@@ -3,6 +3,8 @@
 mod cloud;
 mod config;
 mod exit;
+mod features;
+mod output;
 mod run;
 mod settings;
 mod signals;

@@ -7,7 +7,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use include_dir::{Dir, include_dir};
 
 use crate::config::clouds::Environment;
 use crate::control::Target;
@@ -15,17 +14,13 @@ use crate::events::names::RunId;
 use crate::events::stream::{Event, Listener, Speaker};
 use crate::report::console::{Console, Options};
 use crate::report::{Run as Told, junit};
-use crate::runner::{
-    self, Catalogue, Fit, Input, Library, Outcome as Ran, Plan, Selection, Source, cancel, source,
-};
+use crate::runner::{self, Catalogue, Fit, Library, Outcome as Ran, Plan, Selection, cancel};
 use crate::world::ComputeWorld;
 
+use super::output::WhileRead;
 use super::settings::{Resolved, Settings};
 use super::surroundings::{OnTarget, needs_of};
-use super::{Exit, Outcome, Stop, signals};
-
-/// The features that this binary was built with.
-static FEATURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/features");
+use super::{Exit, Outcome, Stop, features, signals};
 
 /// Runs features on a cloud.
 #[derive(Debug, Args)]
@@ -129,7 +124,7 @@ pub(super) fn run(run: &Run) -> Outcome {
             message: "the runner panicked; that is a bug".to_owned(),
         });
     };
-    run.write_reports(&told.map_err(|error| Stop::new(Exit::Internal, &error))?)?;
+    // First, because a report that can't be written says nothing of what is left.
     let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
     if !unsettled.is_empty() {
         anstream::eprintln!(
@@ -137,6 +132,7 @@ pub(super) fn run(run: &Run) -> Outcome {
             unsettled.lines().join("\n  ")
         );
     }
+    run.write_reports(&told.map_err(|error| Stop::new(Exit::Internal, &error))?)?;
     Ok(exit_of(&ran))
 }
 
@@ -176,28 +172,13 @@ fn ignored_cloud(environment: &Environment) -> Option<String> {
 
 impl Run {
     fn plan(&self, resolved: &Resolved) -> Result<Plan<ComputeWorld>, Stop> {
-        let sources = self.sources(resolved)?;
+        let sources = features::sources(&resolved.folder, &self.paths)
+            .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
         let selection = Selection::new(&self.tags, &self.name)
             .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
         let library = Library::read(sources);
         let plan = Plan::new(library, &selection, &Catalogue::new(), runner::Order::Written);
         plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
-    }
-
-    /// The files that were named; else the folder `features`; else those built into the binary.
-    fn sources(&self, resolved: &Resolved) -> Result<Vec<Source>, Stop> {
-        let named: Vec<Input> = self.paths.iter().filter_map(|path| path.parse().ok()).collect();
-        let found = if !named.is_empty() {
-            source::find(&resolved.folder, &named)
-        } else if resolved.folder.join("features").is_dir() {
-            source::find(
-                &resolved.folder,
-                &["features".parse().unwrap_or_else(|never| match never {})],
-            )
-        } else {
-            source::embedded(built_in(&FEATURES), &[])
-        };
-        found.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
     }
 
     /// The command that runs scenarios again as this one did, but for their places.
@@ -222,7 +203,7 @@ impl Run {
             rerun_prefix: self.rerun(),
             ..Options::default()
         };
-        let mut console = Console::new(stdout.lock(), options);
+        let mut console = Console::new(WhileRead::new(stdout.lock()), options);
         loop {
             match hear.recv_timeout(Duration::from_millis(100)) {
                 Ok(event) => console.hear(&event)?,
@@ -248,10 +229,52 @@ impl Run {
     }
 }
 
-/// Paths, as if they lay in a folder `features`, and texts of the features that are built in.
-fn built_in<'a>(folder: &'a Dir<'a>) -> Vec<(&'a str, &'a str)> {
-    let files =
-        folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
-    let own = files.filter(|(path, _)| path.ends_with(".feature"));
-    own.chain(folder.dirs().flat_map(built_in)).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::{Ended, Problem, Verdict};
+
+    fn scenario(verdict: Verdict, left_behind: Option<&str>) -> Ended {
+        Ended {
+            place: "a.feature:2".to_owned(),
+            name: "It is so".to_owned(),
+            verdict,
+            left_behind: left_behind.map(str::to_owned),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Everything that can go wrong, in the order of [`Exit`].
+    fn worst() -> Ran {
+        let failed = Verdict::Failed { at: "Given x".to_owned(), message: "no".to_owned() };
+        let problem = Problem::Ambiguous {
+            step: "Given x".to_owned(),
+            places: Vec::new(),
+            matches: Vec::new(),
+        };
+        Ran {
+            scenarios: vec![scenario(failed, None), scenario(Verdict::Passed, Some("web"))],
+            problems: vec![problem],
+            interrupted: true,
+            internal_errors: vec!["panic".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_first_exit_code_that_applies_counts() {
+        let mut ran = worst();
+        assert_eq!(exit_of(&ran), Exit::Interrupted);
+        ran.interrupted = false;
+        assert_eq!(exit_of(&ran), Exit::Internal);
+        ran.internal_errors.clear();
+        assert_eq!(exit_of(&ran), Exit::Usage);
+        ran.problems.clear();
+        assert_eq!(exit_of(&ran), Exit::Failed);
+        ran.scenarios.remove(0);
+        assert_eq!(exit_of(&ran), Exit::LeftBehind);
+        ran.scenarios = vec![scenario(Verdict::Skipped("too small".to_owned()), None)];
+        assert_eq!(exit_of(&ran), Exit::NothingRan);
+        ran.scenarios.push(scenario(Verdict::Passed, None));
+        assert_eq!(exit_of(&ran), Exit::Passed);
+    }
 }

@@ -55,16 +55,17 @@ impl Surroundings for OnTarget {
 
     async fn failed(&self, world: &mut ComputeWorld) {
         stream::attach(stream::EXCHANGES, || {
-            let lines: Vec<ExchangeLine> = world.cloud.log.exchanges().iter().map(line).collect();
+            let lines: Vec<ExchangeLine> =
+                world.cloud.exchanges().iter().map(|(at, exchange)| line(*at, exchange)).collect();
             serde_json::to_string(&lines).expect("text and numbers are always JSON")
         });
     }
 }
 
-fn line(exchange: &crate::api::Exchange) -> ExchangeLine {
+fn line(at: std::time::Duration, exchange: &crate::api::Exchange) -> ExchangeLine {
     let ms = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     ExchangeLine {
-        at_ms: ms(exchange.started),
+        at_ms: ms(at),
         service: exchange.service.name().to_owned(),
         method: exchange.method.to_owned(),
         path: exchange.path.clone(),

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::config::Config;
 use crate::config::clouds::Clouds;
+use crate::config::{Config, ConfigError};
 use crate::control::Target;
 use crate::journal::{self, Left};
 use crate::operations::sweep::{self, Swept};
@@ -53,30 +53,43 @@ fn show(left: &Left) {
     }
 }
 
+/// Sweeps one journal after the other; one that can't be swept does not keep the others from it.
+/// The first that could not be decides the exit code.
 async fn sweep_all(resolved: &Resolved, all: Vec<Left>) -> Outcome {
-    let usage = |error: &dyn std::error::Error| Stop::new(Exit::Usage, error);
-    let clouds =
-        Clouds::find(&resolved.environment, &resolved.folder).map_err(|error| usage(&error))?;
+    let clouds = Clouds::find(&resolved.environment, &resolved.folder)
+        .map_err(|error| Stop::new(Exit::Usage, &error))?;
     let mut exit = Exit::Passed;
     for left in all {
         show(&left);
-        let mut layers = resolved.layers.clone();
-        layers.flag("the journal", "cloud", left.cloud.clone()).map_err(|error| usage(&error))?;
-        let config = Config::resolve(&layers).map_err(|error| usage(&error))?;
-        let cloud = Target::for_sweep(&config, &left, &clouds).await.map_err(|error| {
-            let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
-            Stop::new(exit, &error)
-        })?;
-        match sweep::sweep(&cloud, left)
-            .await
-            .map_err(|error| Stop::new(Exit::LeftBehind, &error))?
-        {
-            Swept::Settled => anstream::println!("  all of it is gone"),
-            Swept::Unsettled(behind) => {
-                anstream::println!("  {behind}");
-                exit = Exit::LeftBehind;
-            }
+        let swept = sweep_one(resolved, &clouds, left).await.unwrap_or_else(Stop::tell);
+        if exit == Exit::Passed {
+            exit = swept;
         }
     }
     Ok(exit)
+}
+
+async fn sweep_one(resolved: &Resolved, clouds: &Clouds, left: Left) -> Outcome {
+    let usage = |error: ConfigError| Stop::new(Exit::Usage, &error);
+    let mut layers = resolved.layers.clone();
+    layers.flag("the journal", "cloud", left.cloud.clone()).map_err(usage)?;
+    if let Some(member) = &left.member {
+        layers.flag("the journal", "member", member.clone()).map_err(usage)?;
+    }
+    let config = Config::resolve(&layers).map_err(usage)?;
+    let cloud = Target::for_sweep(&config, &left, clouds).await.map_err(|error| {
+        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+        Stop::new(exit, &error)
+    })?;
+    let swept = sweep::sweep(&cloud, left).await;
+    Ok(match swept.map_err(|error| Stop::new(Exit::LeftBehind, &error))? {
+        Swept::Settled => {
+            anstream::println!("  all of it is gone");
+            Exit::Passed
+        }
+        Swept::Unsettled(behind) => {
+            anstream::println!("  {behind}");
+            Exit::LeftBehind
+        }
+    })
 }

@@ -1,19 +1,22 @@
 //! A scenario's view of its target.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::api::ExchangeLog;
 use crate::api::compute::Compute;
 use crate::api::discover::{self, DiscoverError, Wanted};
+use crate::api::{Exchange, ExchangeLog};
 use crate::config::{Paces, Requests};
 use crate::events::names::InstanceName;
 use crate::journal::{Account, Journal};
 use crate::wait::Feed;
 
 use super::need::Facts;
+use super::pending::Pending;
 use super::watch::{Migrations, Servers};
 
 /// What instances are booted from: ids.
@@ -55,6 +58,25 @@ impl Party {
     }
 }
 
+/// Who may be charged in placement because of a scenario: the ids of its instances and of its
+/// migration records, each with what it is. It outlives them, so that a charge that is left is
+/// known for ours when they are gone.
+#[derive(Clone, Debug, Default)]
+pub struct Consumers(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Consumers {
+    /// Notes that `id` is `what`.
+    pub fn note(&self, id: impl ToString, what: impl Into<String>) {
+        let mut consumers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        consumers.entry(id.to_string()).or_insert_with(|| what.into());
+    }
+
+    /// All that were noted.
+    pub fn all(&self) -> BTreeMap<String, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// The cloud of one scenario.
 #[derive(Clone)]
 pub struct Cloud {
@@ -70,8 +92,18 @@ pub struct Cloud {
     pub journal: Journal,
     /// What the target has and allows.
     pub facts: Facts,
+    /// The scenario's requests that must not be dropped half-way.
+    pub pending: Pending,
+    /// Who may be charged in placement because of this scenario.
+    pub consumers: Consumers,
     /// The scenario's requests.
     pub log: ExchangeLog,
+    /// When the scenario began, by the clock of the operator's session.
+    pub(super) began: Duration,
+    /// The scenario's number in the run, from 1; 0 for none.
+    pub number: usize,
+    /// The requests of the looks that all scenarios share.
+    pub(super) polls: ExchangeLog,
     /// What the names of this scenario's instances begin with.
     pub(super) prefix: String,
     /// The simulated cloud behind it, which ends with its last user.
@@ -108,6 +140,16 @@ impl Cloud {
             0 => format!("{}{name}", self.prefix),
             again => format!("{}{name}-again{again}", self.prefix),
         }
+    }
+
+    /// Everything that was asked for the scenario since it began: its own requests, and those of
+    /// the looks that it shares with others; the oldest first.
+    pub fn exchanges(&self) -> Vec<(Duration, Exchange)> {
+        let shared = self.polls.exchanges().into_iter().filter(|poll| poll.started >= self.began);
+        let mut all: Vec<Exchange> = self.log.exchanges().into_iter().chain(shared).collect();
+        all.sort_by_key(|exchange| exchange.started);
+        let since = |exchange: &Exchange| exchange.started.saturating_sub(self.began);
+        all.into_iter().map(|exchange| (since(&exchange), exchange)).collect()
     }
 
     /// What the names of this scenario's instances begin with, and of no others.

@@ -7,11 +7,13 @@
 mod cloud;
 mod embedded;
 mod need;
+mod pending;
 mod target;
 mod watch;
 
-pub use cloud::{Boot, Cloud, NoMember, Party};
+pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
 pub use need::{Facts, Need};
+pub use pending::Pending;
 pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};
 pub use watch::{Migrations, Servers};

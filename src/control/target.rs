@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::discover::{DiscoverError, Wanted};
 use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
@@ -12,9 +13,10 @@ use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
 use crate::wait::Feed;
 
-use super::cloud::{Cloud, Party};
+use super::cloud::{Cloud, Consumers, Party};
 use super::embedded;
 use super::need::{Facts, Need};
+use super::pending::Pending;
 use super::watch::{Migrations, Servers};
 
 /// How many computes an embedded cloud has where a scenario does not ask for more.
@@ -147,7 +149,7 @@ impl Target {
             allow: config.allow.clone(),
             shared: true,
         };
-        let journal = Journal::create(&config.journal, run, name)?;
+        let journal = Journal::create(&config.journal, run, name, config.member.as_deref())?;
         Ok(Self { config, journal, facts, heading, shared: Some(shared) })
     }
 
@@ -213,10 +215,7 @@ impl Target {
         let prefix = format!("{}{scenario}-", run_prefix(self.journal.run()));
         let log = ExchangeLog::default();
         let (operator, member, embedded) = match &self.shared {
-            Some(shared) => {
-                let member = shared.member.as_ref().map(|member| logged(member, &log));
-                (logged(&shared.operator, &log), member, None)
-            }
+            Some(shared) => (shared.operator.clone(), shared.member.clone(), None),
             None => {
                 let wanted = needs.iter().filter_map(|need| match need {
                     Need::Computes(count) => Some(*count),
@@ -227,14 +226,21 @@ impl Target {
                 let operator =
                     party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
                 let member = party(&self.config, Account::Member, embedded.member, &prefix).await?;
-                (
-                    logged(&operator, &log),
-                    Some(logged(&member, &log)),
-                    Some(Arc::new(embedded.cloud)),
-                )
+                (operator, Some(member), Some(Arc::new(embedded.cloud)))
             }
         };
+        let polls = operator.compute.session().log().clone();
+        let operator = logged(&operator, &log);
+        let member = member.map(|member| logged(&member, &log));
+        let session = operator.compute.session();
+        // A session of the scenario's own began with it.
+        let began = if self.shared.is_some() { session.age() } else { Duration::ZERO };
         Ok(Cloud {
+            polls,
+            began,
+            pending: Pending::default(),
+            consumers: Consumers::default(),
+            number: scenario,
             operator,
             member,
             paces: self.config.paces,

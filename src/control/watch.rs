@@ -1,21 +1,30 @@
 //! Instances and migration records as the waits look at them: one request for all who look.
 //!
 //! A single key is asked for by itself. Several are asked for by one list of what has changed since
-//! the last, and the rest is remembered. What the list does not show is asked for by itself, so
-//! that nothing is taken for gone because a list was late.
+//! the last, and the rest is remembered, but never for long: a list of changes does not show all of
+//! them. A deleted server keeps the time of its last change, and a migration record has none until
+//! it is first changed (Nova compares `updated_at`, which is null until then). What no list shows is
+//! asked for by itself.
+//!
+//! So this is for waits, which look again. A judgement asks directly.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::RequestError;
-use crate::api::compute::{Compute, Migration, MigrationFilter, Server, ServerFilter, Status};
+use crate::api::compute::{
+    Compute, Migration, MigrationFilter, MigrationStatus, Server, ServerFilter, Status,
+};
 use crate::events::names::ServerId;
-use crate::wait::Source;
+use crate::wait::{Looks, Source};
+
+/// How long something may be remembered without being shown again.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// How far a list of changes reaches back before the newest change that was seen: the clocks of a
 /// cloud's services differ, and its times are whole seconds.
@@ -39,19 +48,6 @@ fn parse_time(time: &str) -> Option<Timestamp> {
     time.parse().ok().or_else(|| format!("{time}Z").parse().ok())
 }
 
-/// What was seen, and from when on the next list is to show changes.
-#[derive(Debug)]
-struct Memory<T> {
-    known: HashMap<ServerId, T>,
-    since: Option<String>,
-}
-
-impl<T> Default for Memory<T> {
-    fn default() -> Self {
-        Self { known: HashMap::new(), since: None }
-    }
-}
-
 fn lock<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -62,7 +58,16 @@ pub struct Servers {
     compute: Compute,
     /// What the names of the run's instances begin with.
     prefix: String,
-    memory: Mutex<Memory<Server>>,
+    memory: Mutex<ServerMemory>,
+}
+
+#[derive(Debug, Default)]
+struct ServerMemory {
+    known: HashMap<ServerId, Server>,
+    /// From when on the next list is to show changes.
+    since: Option<String>,
+    /// When all of them were last listed.
+    whole: Option<Instant>,
 }
 
 impl Servers {
@@ -71,18 +76,25 @@ impl Servers {
         Self { compute, prefix, memory: Mutex::default() }
     }
 
-    /// Lists what has changed and remembers it; a deleted instance is forgotten.
+    /// Lists what has changed, or after some time everything, and remembers it.
     async fn list(&self) -> Result<(), RequestError> {
-        let filter = ServerFilter {
-            changes_since: lock(&self.memory).since.clone(),
-            ..ServerFilter::name(format!("^{}", self.prefix))
+        let began = Instant::now();
+        let changes_since = {
+            let memory = lock(&self.memory);
+            let fresh = memory.whole.is_some_and(|whole| began - whole < REMEMBERED);
+            memory.since.clone().filter(|_| fresh)
         };
+        let whole = changes_since.is_none();
+        let filter =
+            ServerFilter { changes_since, ..ServerFilter::name(format!("^{}", self.prefix)) };
         let servers = self.compute.servers(&filter).await?;
         let mut memory = lock(&self.memory);
-        if let Some(since) = next_since(servers.iter().filter_map(|server| server.updated.as_ref()))
-        {
-            memory.since = Some(since);
+        if whole {
+            memory.known.clear();
+            memory.whole = Some(began);
         }
+        let since = next_since(servers.iter().filter_map(|server| server.updated.as_ref()));
+        memory.since = since.or(memory.since.take());
         for server in servers {
             if server.status == Status::Deleted {
                 memory.known.remove(&server.id);
@@ -93,11 +105,10 @@ impl Servers {
         Ok(())
     }
 
-    async fn show(&self, id: &ServerId) -> Result<Option<Server>, RequestError> {
+    async fn show(&self, id: &ServerId) -> Option<(ServerId, Result<Server, RequestError>)> {
         match self.compute.server(id).await {
-            Ok(server) => Ok(Some(server)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if error.is_not_found() => None,
+            seen => Some((id.clone(), seen)),
         }
     }
 }
@@ -112,22 +123,17 @@ impl Source for Servers {
         spacing(watched)
     }
 
-    async fn look(&self, ids: &[ServerId]) -> Result<HashMap<ServerId, Server>, RequestError> {
+    async fn look(&self, ids: &[ServerId]) -> Result<Looks<Self>, RequestError> {
+        let mut seen = Looks::<Self>::new();
         if ids.len() > 1 {
             self.list().await?;
+            let memory = lock(&self.memory);
+            let known = ids.iter().filter_map(|id| memory.known.get(id));
+            seen.extend(known.map(|server| (server.id.clone(), Ok(server.clone()))));
         }
-        let mut seen: HashMap<ServerId, Server> = match ids {
-            [_] => HashMap::new(),
-            ids => {
-                let memory = lock(&self.memory);
-                let known =
-                    |id: &ServerId| memory.known.get(id).map(|server| (id.clone(), server.clone()));
-                ids.iter().filter_map(known).collect()
-            }
-        };
-        let missing: Vec<&ServerId> = ids.iter().filter(|id| !seen.contains_key(id)).collect();
-        let shown = try_join_all(missing.into_iter().map(|id| self.show(id))).await?;
-        seen.extend(shown.into_iter().flatten().map(|server| (server.id.clone(), server)));
+        let missing = ids.iter().filter(|id| !seen.contains_key(id));
+        let shown = join_all(missing.map(|id| self.show(id))).await;
+        seen.extend(shown.into_iter().flatten());
         Ok(seen)
     }
 }
@@ -136,7 +142,29 @@ impl Source for Servers {
 #[derive(Debug)]
 pub struct Migrations {
     compute: Compute,
-    memory: Mutex<Memory<Vec<Migration>>>,
+    memory: Mutex<MigrationMemory>,
+}
+
+#[derive(Debug, Default)]
+struct MigrationMemory {
+    /// The records of an instance, and when they were last asked for by themselves.
+    known: HashMap<ServerId, (Vec<Migration>, Instant)>,
+    since: Option<String>,
+}
+
+impl MigrationMemory {
+    /// Takes records of known instances from a list; foreign ones are no concern of ours.
+    fn take(&mut self, listed: Vec<Migration>) {
+        for record in listed {
+            let Some((records, _)) = self.known.get_mut(&record.instance_uuid) else { continue };
+            let times = [record.updated_at.as_ref(), record.created_at.as_ref()];
+            // Only what is ours moves the time: another's clock may be ahead.
+            let since = next_since(times.into_iter().flatten());
+            self.since = self.since.take().max(since);
+            records.retain(|known| known.id != record.id);
+            records.push(record);
+        }
+    }
 }
 
 impl Migrations {
@@ -145,27 +173,30 @@ impl Migrations {
         Self { compute, memory: Mutex::default() }
     }
 
-    async fn of(&self, id: &ServerId) -> Result<Vec<Migration>, RequestError> {
-        self.compute.migrations(&MigrationFilter::server(id)).await
+    /// Lists the records that have changed, and those that never have: they are `accepted`.
+    async fn list(&self, since: String) -> Result<(), RequestError> {
+        let new = MigrationFilter {
+            status: Some(MigrationStatus::Accepted),
+            ..MigrationFilter::default()
+        };
+        let changed = MigrationFilter { changes_since: Some(since), ..MigrationFilter::default() };
+        // The new ones first: one that changes in between is then in the other list.
+        let new = self.compute.migrations(&new).await?;
+        let changed = self.compute.migrations(&changed).await?;
+        let mut memory = lock(&self.memory);
+        memory.take(new);
+        memory.take(changed);
+        Ok(())
     }
 
-    /// Lists the records that have changed and remembers those of known instances.
-    async fn list(&self, since: String) -> Result<(), RequestError> {
-        let filter = MigrationFilter { changes_since: Some(since), ..MigrationFilter::default() };
-        let changed = self.compute.migrations(&filter).await?;
-        let mut memory = lock(&self.memory);
-        let times = changed
-            .iter()
-            .filter_map(|record| record.updated_at.as_ref().or(record.created_at.as_ref()));
-        if let Some(since) = next_since(times) {
-            memory.since = Some(since);
+    async fn ask(&self, id: &ServerId) -> (ServerId, Result<Vec<Migration>, RequestError>) {
+        let records = self.compute.migrations(&MigrationFilter::server(id)).await;
+        if let Ok(records) = &records {
+            let mut memory = lock(&self.memory);
+            memory.known.insert(id.clone(), (Vec::new(), Instant::now()));
+            memory.take(records.clone());
         }
-        for record in changed {
-            let Some(records) = memory.known.get_mut(&record.instance_uuid) else { continue };
-            records.retain(|known| known.id != record.id);
-            records.push(record);
-        }
-        Ok(())
+        (id.clone(), records)
     }
 }
 
@@ -180,39 +211,23 @@ impl Source for Migrations {
         spacing(watched)
     }
 
-    async fn look(
-        &self,
-        ids: &[ServerId],
-    ) -> Result<HashMap<ServerId, Vec<Migration>>, RequestError> {
+    async fn look(&self, ids: &[ServerId]) -> Result<Looks<Self>, RequestError> {
+        let mut seen = Looks::<Self>::new();
         let since = lock(&self.memory).since.clone();
         // Before 2.59 there is no list of changes; each instance is asked for by itself.
-        let listed = match since {
-            Some(since)
-                if ids.len() > 1 && self.compute.version().await? >= MigrationFilter::PAGES =>
-            {
-                self.list(since).await?;
-                true
-            }
-            _ => false,
-        };
-        let mut seen = HashMap::new();
-        if listed {
+        if let Some(since) = since.filter(|_| ids.len() > 1)
+            && self.compute.version().await? >= MigrationFilter::PAGES
+        {
+            self.list(since).await?;
             let memory = lock(&self.memory);
-            seen.extend(
-                ids.iter().filter_map(|id| Some((id.clone(), memory.known.get(id)?.clone()))),
-            );
+            seen.extend(ids.iter().filter_map(|id| {
+                let (records, asked) = memory.known.get(id)?;
+                (asked.elapsed() < REMEMBERED).then(|| (id.clone(), Ok(records.clone())))
+            }));
         }
-        let missing = ids.iter().filter(|id| !seen.contains_key(id)).cloned();
-        let asked: Vec<ServerId> = missing.collect();
-        let records = try_join_all(asked.iter().map(|id| self.of(id))).await?;
-        let mut memory = lock(&self.memory);
-        for (id, records) in asked.into_iter().zip(records) {
-            let times = records.iter().filter_map(|record| record.created_at.as_ref());
-            // The list has to reach back to the first look at any of them.
-            memory.since = memory.since.take().or_else(|| next_since(times));
-            memory.known.insert(id.clone(), records.clone());
-            seen.insert(id, records);
-        }
+        let missing = ids.iter().filter(|id| !seen.contains_key(id));
+        let asked = join_all(missing.map(|id| self.ask(id))).await;
+        seen.extend(asked);
         Ok(seen)
     }
 }

@@ -14,5 +14,8 @@ pub fn skip(reason: impl Into<String>) -> ! {
     std::panic::resume_unwind(Box::new(Skip(reason.into())))
 }
 
+/// What a step says that was dropped because the run was stopped. Messages have no status for it.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// The type of an exception that is a panic in our code, and not an error that a step returned.
 pub const PANIC: &str = "panic";

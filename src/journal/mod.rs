@@ -49,6 +49,9 @@ pub enum Entry {
         run: RunId,
         /// The cloud's name in `clouds.yaml`.
         cloud: String,
+        /// The name in `clouds.yaml` of the plain member's view of it, if the run had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<String>,
         /// When the run began.
         started: jiff::Timestamp,
     },
@@ -134,12 +137,18 @@ impl Journal {
         Self::new(run, None)
     }
 
-    /// Begins the journal `RUN.jsonl` of `run` in `folder`, which is made if need be.
+    /// Begins the journal `RUN.jsonl` of `run` in `folder`, which is made if need be; `cloud` and
+    /// `member` are names in `clouds.yaml`.
     ///
     /// # Errors
     ///
     /// If the file can't be made or written.
-    pub fn create(folder: &Path, run: RunId, cloud: &str) -> Result<Self, JournalError> {
+    pub fn create(
+        folder: &Path,
+        run: RunId,
+        cloud: &str,
+        member: Option<&str>,
+    ) -> Result<Self, JournalError> {
         let path = folder.join(format!("{run}.jsonl"));
         let failed = |doing| {
             let path = path.clone();
@@ -153,6 +162,7 @@ impl Journal {
         journal.write(Entry::Run {
             run,
             cloud: cloud.to_owned(),
+            member: member.map(str::to_owned),
             started: jiff::Timestamp::now(),
         })?;
         Ok(journal)
@@ -236,6 +246,8 @@ pub struct Left {
     pub run: RunId,
     /// The cloud's name in `clouds.yaml`.
     pub cloud: String,
+    /// The name of the plain member's view of it, if the run had one.
+    pub member: Option<String>,
     /// When the run began.
     pub started: jiff::Timestamp,
     /// What it made or changed and did not undo.
@@ -293,14 +305,17 @@ fn read(path: &Path) -> Result<Option<Left>, JournalError> {
     for line in whole.lines() {
         let entry = serde_json::from_str(line).map_err(io::Error::from).map_err(failed("read"))?;
         match entry {
-            Entry::Run { run, cloud, started } => began = Some((run, cloud, started)),
+            Entry::Run { run, cloud, member, started } => {
+                began = Some((run, cloud, member, started));
+            }
             entry => ledger.take(entry),
         }
     }
-    Ok(began.map(|(run, cloud, started)| Left {
+    Ok(began.map(|(run, cloud, member, started)| Left {
         path: path.to_owned(),
         run,
         cloud,
+        member,
         started,
         unsettled: ledger.unsettled(),
         _lock: file,

@@ -10,7 +10,7 @@ fn creating(name: &str) -> Entry {
 }
 
 fn begin(folder: &Path) -> Journal {
-    Journal::create(folder, RunId::new("abcdefgh"), "lab").unwrap()
+    Journal::create(folder, RunId::new("abcdefgh"), "lab", Some("lab-demo")).unwrap()
 }
 
 /// Ends the run as a kill does: the lock goes with the process, the file stays.
@@ -33,6 +33,7 @@ fn what_a_killed_run_made_and_changed_is_found() {
 
     let [left] = <[Left; 1]>::try_from(left_in(folder.path()).unwrap()).unwrap();
     assert_eq!((left.run.as_str(), left.cloud.as_str()), ("abcdefgh", "lab"));
+    assert_eq!(left.member.as_deref(), Some("lab-demo"));
     assert_eq!(
         left.unsettled.instances,
         [(Account::Operator, "wb-1".into(), vec![ServerId::new("s1")])]

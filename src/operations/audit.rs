@@ -7,13 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::compute::{Migration, Server, ServerFilter};
+use futures_util::future::try_join_all;
+use futures_util::stream::{StreamExt, TryStreamExt, iter};
+
+use crate::api::compute::{Migration, MigrationFilter, Server, ServerFilter};
+use crate::api::placement::ResourceProvider;
 use crate::api::{RequestError, network, placement};
 use crate::control::{Cloud, has_placement};
 use crate::events::stream;
 use crate::wait::{self, Check, WaitError};
 
-use super::{Instance, Problem};
+use super::{Instance, Problem, live_migration};
 
 /// A consumer's allocations: the names of the providers that it has something of.
 type Allocated = BTreeMap<String, BTreeSet<String>>;
@@ -65,17 +69,16 @@ struct Now<'a> {
 }
 
 async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>, RequestError> {
+    let looks = instances.iter().map(async |instance| now(cloud, instance).await);
+    let mut findings = Vec::new();
     let mut present = Vec::new();
-    for instance in instances {
-        // The operator sees where a member's instance is; the member does not.
-        let server = cloud.operator.servers.watch(instance.id.clone());
-        let records = cloud.operator.migrations.watch(instance.id.clone());
-        let (server, records) = futures_util::try_join!(server.look(), records.look())?;
-        if let Some(server) = server {
-            present.push(Now { instance, server, records: records.unwrap_or_default() });
+    for (instance, now) in instances.iter().zip(try_join_all(looks).await?) {
+        match now {
+            Some(now) => present.push(now),
+            None => findings.push(format!("{} is gone, and nobody deleted it", instance.name)),
         }
     }
-    let mut findings: Vec<String> = present.iter().flat_map(in_flight).collect();
+    findings.extend(present.iter().flat_map(in_flight));
     if has_placement(&cloud.operator).await? {
         let allocated = allocations(cloud).await?;
         findings.extend(present.iter().flat_map(|now| misallocated(now, &allocated)));
@@ -86,6 +89,21 @@ async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>,
         findings.extend(misbound(cloud, now).await?);
     }
     Ok(findings)
+}
+
+/// Looks at an instance and its records, by requests of its own. The operator sees where a
+/// member's instance is; the member does not.
+async fn now<'a>(cloud: &Cloud, instance: &'a Instance) -> Result<Option<Now<'a>>, RequestError> {
+    let compute = &cloud.operator.compute;
+    let server = match compute.server(&instance.id).await {
+        Err(error) if error.is_not_found() => return Ok(None),
+        server => server?,
+    };
+    let records = compute.migrations(&MigrationFilter::server(&instance.id)).await?;
+    for record in &records {
+        live_migration::note_consumer(cloud, instance, record);
+    }
+    Ok(Some(Now { instance, server, records }))
 }
 
 /// Tasks and migrations of an instance that are not over.
@@ -100,13 +118,33 @@ fn in_flight(now: &Now<'_>) -> Vec<String> {
     task.into_iter().chain(records).collect()
 }
 
-/// Who has something of which provider.
+/// How many providers are asked for at the same time.
+const AT_ONCE: usize = 8;
+
+/// Who has something of which compute. What is had of a part of a compute (a child provider) is had
+/// of the compute.
 async fn allocations(cloud: &Cloud) -> Result<Allocated, RequestError> {
     let session = cloud.operator.compute.session();
+    let providers = placement::resource_providers(session).await?;
+    let by_uuid: BTreeMap<&str, &ResourceProvider> =
+        providers.iter().map(|provider| (provider.uuid.as_str(), provider)).collect();
+    let compute_of = |provider: &ResourceProvider| {
+        let mut root = provider;
+        while let Some(parent) = root.parent_provider_uuid.as_deref().and_then(|up| by_uuid.get(up))
+        {
+            root = parent;
+        }
+        root.name.clone()
+    };
+    let asked = iter(&providers).map(async |provider| {
+        let consumers = placement::allocations_on(session, &provider.uuid).await?.into_keys();
+        Ok::<_, RequestError>((compute_of(provider), consumers.collect::<Vec<_>>()))
+    });
+    let answers: Vec<(String, Vec<String>)> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
     let mut allocated = Allocated::new();
-    for provider in placement::resource_providers(session).await? {
-        for consumer in placement::allocations_on(session, &provider.uuid).await?.into_keys() {
-            allocated.entry(consumer).or_default().insert(provider.name.clone());
+    for (compute, consumers) in answers {
+        for consumer in consumers {
+            allocated.entry(consumer).or_default().insert(compute.clone());
         }
     }
     Ok(allocated)
@@ -175,10 +213,7 @@ pub async fn leftovers<'a>(
     instances: impl Iterator<Item = &'a Instance>,
 ) -> Result<(), Problem> {
     let instances: Vec<&Instance> = instances.collect();
-    let ours: BTreeMap<String, String> = instances
-        .iter()
-        .map(|instance| (instance.id.to_string(), instance.name.to_string()))
-        .collect();
+    let ours = cloud.consumers.all();
     settled(cloud, "nothing to be left", async || {
         let mut left = Vec::new();
         for party in cloud.parties() {
@@ -188,7 +223,7 @@ pub async fn leftovers<'a>(
                 format!("instance {} ({}) is left, {}", server.name, server.id, server.state_line())
             }));
         }
-        if !instances.is_empty() && has_placement(&cloud.operator).await? {
+        if !ours.is_empty() && has_placement(&cloud.operator).await? {
             let allocated = allocations(cloud).await?;
             left.extend(allocated.iter().filter_map(|(consumer, providers)| {
                 left_allocation(cloud, &ours, consumer, providers)

@@ -8,7 +8,7 @@ use crate::control::{Cloud, Party};
 use crate::events::names::{InstanceName, ReservationId};
 use crate::events::stream;
 use crate::journal::{Account, Entry};
-use crate::wait::{self, Check};
+use crate::wait::{self, Check, WaitError};
 
 use super::{Instance, Problem};
 
@@ -38,7 +38,13 @@ pub async fn together(
     let mut last = None;
     for attempt in 0..cloud.requests.retry.attempts {
         let unique = cloud.unique_name(name, attempt);
-        match request(cloud, party, &unique, count).await {
+        let (owned, by) = (cloud.clone(), party.clone());
+        let request = async move {
+            let made = request(&owned, &by, &unique, count).await;
+            (unique, made)
+        };
+        let (unique, made) = cloud.pending.carry_out(request).await;
+        match made {
             Ok(found) => return named(name, account, &unique, count, found),
             Err(Made::Nothing(error)) => {
                 stream::log(format!("a create request came to nothing and is sent again: {error}"));
@@ -94,15 +100,22 @@ async fn request(
         Err(error) if error.outcome() == Outcome::Unknown => {
             match found_by(cloud, party, Found::Name(unique.to_owned()), count).await {
                 Ok(found) => found,
-                Err(_) if nothing_is_named(party, unique).await? => {
+                Err(Problem::Wait(WaitError::TimedOut { .. }))
+                    if nothing_is_named(party, unique).await? =>
+                {
                     return Err(Made::Nothing(error));
                 }
                 Err(problem) => return Err(Made::Problem(problem)),
             }
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            // Surely nothing was made, so clean-up need not look for it.
+            cloud.journal.write(Entry::Removed { name: unique.to_owned() })?;
+            return Err(error.into());
+        }
     };
     for server in &found {
+        cloud.consumers.note(&server.id, &server.name);
         cloud.journal.write(Entry::Created { name: unique.to_owned(), id: server.id.clone() })?;
     }
     Ok(found)

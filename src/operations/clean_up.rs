@@ -1,13 +1,16 @@
 //! Undoing what a scenario, or a run that was killed, has made and changed.
 
+use std::cell::Cell;
+
 use futures_util::future::join_all;
 
-use crate::api::compute::Server;
+use crate::api::compute::{Action, MigrationFilter, Server, Status, TaskState};
 use crate::api::{RequestError, RequestErrorKind};
 use crate::control::{Cloud, Party};
-use crate::events::names::ServerId;
+use crate::events::names::{MigrationNumber, ServerId};
+use crate::events::stream;
 use crate::journal::{Account, Entry, Unsettled};
-use crate::wait::{self, Check};
+use crate::wait::{self, Check, WaitError};
 
 use super::boot::{RUN_KEY, named_for};
 use super::{Problem, computes};
@@ -32,6 +35,7 @@ pub struct LeftBehind {
 /// [`LeftBehind`] with all that could not be undone.
 pub async fn undo(cloud: &Cloud, unsettled: &Unsettled) -> Result<(), LeftBehind> {
     let mut lines = Vec::new();
+    cloud.pending.none_left().await;
     for (compute, before) in &unsettled.computes {
         if let Err(problem) = computes::restore(cloud, compute, before).await {
             lines.push(format!("the service of {compute}: {}", told(&problem)));
@@ -65,28 +69,76 @@ async fn remove(
     ids: &[ServerId],
 ) -> Result<(), Problem> {
     let party = cloud.party(account)?;
-    let found = ours(cloud, party, name).await?;
+    let mut found = ours(cloud, party, name, ids).await?;
+    if found.is_empty() && ids.is_empty() {
+        found = until_shown(cloud, party, name).await?;
+    }
     let gone = join_all(found.iter().map(|server| delete(cloud, party, server))).await;
     gone.into_iter().collect::<Result<(), Problem>>()?;
-    // A create whose answer was lost may still have made more; look until there is nothing.
-    for id in ids.iter().filter(|id| found.iter().all(|server| server.id != **id)) {
-        until_gone(cloud, party, id).await?;
-    }
     Ok(cloud.journal.write(Entry::Removed { name: name.to_owned() })?)
 }
 
-/// The instances of that name that carry the run's metadata.
-async fn ours(cloud: &Cloud, party: &Party, name: &str) -> Result<Vec<Server>, RequestError> {
+/// The instances of that name that carry the run's metadata; and those with an id that the journal
+/// knows, which a list may not show.
+async fn ours(
+    cloud: &Cloud,
+    party: &Party,
+    name: &str,
+    ids: &[ServerId],
+) -> Result<Vec<Server>, Problem> {
     let run = cloud.journal.run().as_str();
-    let named = party.compute.servers(&named_for(name)).await?;
-    Ok(named
-        .into_iter()
-        .filter(|server| server.metadata.get(RUN_KEY).is_some_and(|of| of == run))
-        .collect())
+    let is_ours = |server: &Server| server.metadata.get(RUN_KEY).is_some_and(|of| of == run);
+    let mut found = party.compute.servers(&named_for(name)).await?;
+    found.retain(is_ours);
+    for id in ids {
+        if found.iter().any(|server| server.id == *id) {
+            continue;
+        }
+        match party.compute.server(id).await {
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+            Ok(server) if is_ours(&server) => found.push(server),
+            Ok(_) => {
+                let why = format!("{id} does not carry the run in its metadata any more");
+                return Err(Problem::seen(why));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A create that was asked for and whose answer nobody saw may still be carried out: looks for what
+/// it makes, within the pace `record`.
+async fn until_shown(cloud: &Cloud, party: &Party, name: &str) -> Result<Vec<Server>, Problem> {
+    let shown = wait::until(&format!("instances named {name}, if any"), cloud.paces.record, || {
+        let found = ours(cloud, party, name, &[]);
+        async {
+            let found = found.await?;
+            Ok(if found.is_empty() { Check::NotYet("none".to_owned()) } else { Check::Met(found) })
+        }
+    })
+    .await;
+    match shown {
+        Ok(found) => Ok(found),
+        Err(WaitError::TimedOut { .. }) => Ok(Vec::new()),
+        Err(WaitError::Look { source, .. }) => Err(source),
+        Err(WaitError::Never { why, .. }) => Err(Problem::seen(why)),
+    }
 }
 
 async fn delete(cloud: &Cloud, party: &Party, server: &Server) -> Result<(), Problem> {
-    call_off_migrations(cloud, &server.id).await?;
+    match call_off_migrations(cloud, &server.id).await {
+        Ok(()) => {}
+        // It may never end. An instance that is left for good is worse than what its migration
+        // may leave, and that the audit sees.
+        Err(problem @ Problem::Wait(WaitError::TimedOut { .. })) => {
+            stream::log(format!(
+                "{} is deleted in the middle of a migration: {problem}",
+                server.id
+            ));
+        }
+        Err(problem) => return Err(problem),
+    }
     match party.compute.delete_server(&server.id).await {
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) => Err(error.into()),
@@ -94,38 +146,68 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server) -> Result<(), Pro
     }
 }
 
+/// Waits until the instance is gone. Where deleted ones are kept for a while
+/// (`reclaim_instance_interval`), it is deleted for good.
 async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
     let watcher = party.servers.watch(id.clone());
+    let forced = Cell::new(false);
     let what = format!("instance {id} to be gone");
     let gone = wait::until(&what, cloud.paces.delete, || async {
-        Ok::<_, RequestError>(match watcher.look().await? {
-            None => Check::Met(()),
-            Some(server) => Check::NotYet(server.state_line()),
-        })
+        let Some(server) = watcher.look().await? else { return Ok(Check::Met(())) };
+        if server.status == Status::SoftDeleted && !forced.replace(true) {
+            party.compute.act(id, Action::ForceDelete).await?;
+        }
+        Ok::<_, RequestError>(Check::NotYet(server.state_line()))
     });
     Ok(gone.await?)
 }
 
-/// Calls off what can be called off, and waits until no migration of the instance is under way.
+/// Calls off what can be called off, and waits until no migration of the instance is under way: no
+/// record that is not final, and no task either, because the record comes after the task, and one
+/// that says `error` may still change.
+///
+/// A migration may be too young to be called off, so it is tried again in each state that it comes
+/// to; otherwise a long one would have to be waited for.
 async fn call_off_migrations(cloud: &Cloud, id: &ServerId) -> Result<(), Problem> {
-    let records = cloud.operator.migrations.watch(id.clone());
-    let under_way = async || {
-        let records = records.look().await?.unwrap_or_default();
-        Ok::<_, RequestError>(records.into_iter().find(|record| !record.status.is_final()))
-    };
-    let Some(record) = under_way().await? else { return Ok(()) };
-    match cloud.operator.compute.abort_migration(id, record.id).await {
-        // Too early, too late, or not to be called off: the wait below shows which.
-        Ok(_) => {}
-        Err(RequestError { kind: RequestErrorKind::Status { got: 400..=499, .. }, .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
+    let tried = Cell::new(None);
     let what = format!("the migration of {id} to end");
+    let compute = &cloud.operator.compute;
     let over = wait::until(&what, cloud.paces.migrate, || async {
-        Ok::<_, RequestError>(match under_way().await? {
-            None => Check::Met(()),
-            Some(record) => Check::NotYet(record.state_line()),
+        let server = match compute.server(id).await {
+            Err(error) if error.is_not_found() => return Ok(Check::Met(())),
+            server => server?,
+        };
+        let records = compute.migrations(&MigrationFilter::server(id)).await?;
+        for record in &records {
+            if let Some(uuid) = &record.uuid {
+                cloud.consumers.note(uuid, format!("migration record {} of {id}", record.id));
+            }
+        }
+        if let Some(record) = records.into_iter().find(|record| !record.status.is_final()) {
+            let state = Some((record.id, record.status.clone()));
+            if tried.replace(state.clone()) != state {
+                call_off(cloud, id, record.id).await?;
+            }
+            return Ok(Check::NotYet(record.state_line()));
+        }
+        Ok::<_, RequestError>(match server.task_state {
+            Some(TaskState::Migrating) => Check::NotYet(server.state_line()),
+            _ => Check::Met(()),
         })
     });
     Ok(over.await?)
+}
+
+/// Asks for a migration to be called off; a refusal is no error.
+async fn call_off(
+    cloud: &Cloud,
+    id: &ServerId,
+    number: MigrationNumber,
+) -> Result<(), RequestError> {
+    match cloud.operator.compute.abort_migration(id, number).await {
+        Ok(_) => Ok(()),
+        // Too early, too late, or not to be called off: what becomes of it shows which.
+        Err(RequestError { kind: RequestErrorKind::Status { got: 400..=499, .. }, .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
-use crate::api::compute::{Migration, MigrationStatus, Server, Status};
+use crate::api::compute::{
+    ActionEvent, Migration, MigrationFilter, MigrationStatus, Server, Status,
+};
 use crate::control::Cloud;
 use crate::events::names::ComputeName;
+use crate::wait::{self, Check, WaitError};
 
 use super::live_migration::{Ended, until_over};
-use super::{Instance, Problem, computes, look};
+use super::{Answered, Instance, Problem, audit, computes, look};
 
 /// How an instance is to be after a migration.
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ pub async fn completed(cloud: &Cloud, instance: &Instance) -> Result<(), Problem
     let name = &instance.name;
     let line = record_line(&record);
     let source = instance.compute()?;
-    let wrong = if record.migration_type.as_deref().is_some_and(|kind| kind != "live-migration") {
+    let wrong = if record.migration_type.as_deref() != Some("live-migration") {
         Some(format!("{line} of {name} is of another type: {:?}", record.migration_type))
     } else if record.source_compute.as_ref() != Some(&source) {
         Some(format!("{line} of {name} does not name its source, {source}"))
@@ -57,13 +60,15 @@ pub async fn completed(cloud: &Cloud, instance: &Instance) -> Result<(), Problem
     wrong.map_or(Ok(()), |wrong| Err(Problem::seen(wrong)))
 }
 
-/// Waits for the end of the migration, however it ends.
+/// Waits for the end of the migration, however it ends, and until what is charged agrees with it:
+/// before that a further move may find no room.
 ///
 /// # Errors
 ///
-/// If it does not end.
-pub async fn ended(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
-    until_over(cloud, instance).await.map(drop)
+/// If it does not end, or the books never agree.
+pub async fn settled(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
+    until_over(cloud, instance).await?;
+    audit::books(cloud, std::iter::once(instance)).await
 }
 
 /// Waits for the end of the migration and demands that it failed because no compute could take the
@@ -135,24 +140,17 @@ pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<()
 /// # Errors
 ///
 /// [`Problem::Seen`] with everything that differs.
-pub async fn unchanged<'a>(
-    cloud: &Cloud,
-    instances: impl Iterator<Item = &'a Instance>,
-) -> Result<(), Problem> {
-    let looks = instances.map(async |instance| {
+pub async fn unchanged(cloud: &Cloud, instances: &[&Instance]) -> Result<(), Problem> {
+    let looks = instances.iter().map(async |instance| {
         let server = look(cloud, instance).await?;
-        let mut changes = differences(instance, &server);
+        let mut changes = differences(instance, &server)?;
         if server.updated != instance.noted.updated {
-            changes.push(format!(
-                "was changed at {}",
-                server.updated.as_deref().unwrap_or("an unknown time")
-            ));
+            let time = server.updated.as_deref().unwrap_or("an unknown time");
+            changes.push(format!("was changed at {time}"));
         }
-        let records = cloud.operator.migrations.watch(instance.id.clone()).look().await?;
-        let new = records
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|record| Some(record.id) > instance.migration);
+        let of = MigrationFilter::server(&instance.id);
+        let records = cloud.operator.compute.migrations(&of).await?;
+        let new = records.into_iter().filter(|record| Some(record.id) > instance.migration);
         changes.extend(
             new.map(|record| format!("has {}, which is {}", record_line(&record), record.status)),
         );
@@ -166,20 +164,22 @@ pub async fn unchanged<'a>(
 /// # Errors
 ///
 /// [`Problem::Seen`] with everything that differs.
-pub async fn still_there<'a>(
-    cloud: &Cloud,
-    instances: impl Iterator<Item = &'a Instance>,
-) -> Result<(), Problem> {
-    let looks = instances.map(async |instance| {
+pub async fn still_there(cloud: &Cloud, instances: &[&Instance]) -> Result<(), Problem> {
+    let looks = instances.iter().map(async |instance| {
         let server = look(cloud, instance).await?;
-        Ok::<_, Problem>(sentence(instance, &differences(instance, &server)))
+        Ok::<_, Problem>(sentence(instance, &differences(instance, &server)?))
     });
     nothing_in(try_join_all(looks).await?)
 }
 
-/// What of an instance is not as it was noted; its host may be hidden from who looks.
-fn differences(instance: &Instance, server: &Server) -> Vec<String> {
+/// What of an instance is not as it was noted. Its compute may be hidden from who looks; then the
+/// host id, which changes with it, tells.
+fn differences(instance: &Instance, server: &Server) -> Result<Vec<String>, Problem> {
     let noted = &instance.noted;
+    if server.host.is_none() && server.host_id.is_empty() {
+        let name = &instance.name;
+        return Err(Problem::seen(format!("the cloud does not say whether {name} has moved")));
+    }
     let mut changes = Vec::new();
     if server.host != noted.host || server.host_id != noted.host_id {
         changes.push(format!("moved from {} to {}", on(noted), on(server)));
@@ -190,7 +190,7 @@ fn differences(instance: &Instance, server: &Server) -> Vec<String> {
     if server.power_state != noted.power_state {
         changes.push("has another power state".to_owned());
     }
-    changes
+    Ok(changes)
 }
 
 fn sentence(instance: &Instance, changes: &[String]) -> Option<String> {
@@ -207,16 +207,13 @@ fn nothing_in(found: Vec<Option<String>>) -> Result<(), Problem> {
 /// # Errors
 ///
 /// [`Problem::Seen`] with the reservations.
-pub fn one_reservation<'a>(instances: impl Iterator<Item = &'a Instance>) -> Result<(), Problem> {
-    let reservations = reservations(instances);
-    let distinct: BTreeSet<&String> = reservations.iter().collect();
-    match distinct.len() {
-        1 => Ok(()),
-        _ => Err(Problem::seen(format!(
-            "the instances do not share one reservation: {}",
-            reservations.join(", ")
-        ))),
+pub fn one_reservation(instances: &[&Instance]) -> Result<(), Problem> {
+    let reservations = reservations(instances)?;
+    if BTreeSet::from_iter(&reservations).len() == 1 {
+        return Ok(());
     }
+    let each = reservations.join(", ");
+    Err(Problem::seen(format!("the instances do not share one reservation: {each}")))
 }
 
 /// Demands that each instance was reserved by a request of its own.
@@ -224,23 +221,20 @@ pub fn one_reservation<'a>(instances: impl Iterator<Item = &'a Instance>) -> Res
 /// # Errors
 ///
 /// [`Problem::Seen`] with the reservations.
-pub fn no_shared_reservation<'a>(
-    instances: impl Iterator<Item = &'a Instance>,
-) -> Result<(), Problem> {
-    let reservations = reservations(instances);
-    let distinct: BTreeSet<&String> = reservations.iter().collect();
-    if distinct.len() == reservations.len() {
+pub fn no_shared_reservation(instances: &[&Instance]) -> Result<(), Problem> {
+    let reservations = reservations(instances)?;
+    if BTreeSet::from_iter(&reservations).len() == reservations.len() {
         return Ok(());
     }
     Err(Problem::seen(format!("some instances share a reservation: {}", reservations.join(", "))))
 }
 
-fn reservations<'a>(instances: impl Iterator<Item = &'a Instance>) -> Vec<String> {
-    let reservation = |instance: &Instance| match &instance.noted.reservation_id {
-        Some(id) => id.to_string(),
-        None => format!("none for {}", instance.name),
+fn reservations(instances: &[&Instance]) -> Result<Vec<String>, Problem> {
+    let reservation = |instance: &&Instance| {
+        let none = || Problem::seen(format!("the cloud shows no reservation of {}", instance.name));
+        instance.noted.reservation_id.as_ref().map(ToString::to_string).ok_or_else(none)
     };
-    instances.map(reservation).collect()
+    instances.iter().map(reservation).collect()
 }
 
 /// Demands that the cloud gave each instance another name, and numbered them from 0 within their
@@ -249,10 +243,8 @@ fn reservations<'a>(instances: impl Iterator<Item = &'a Instance>) -> Vec<String
 /// # Errors
 ///
 /// [`Problem::Seen`] with names and numbers.
-pub fn own_names_and_numbers<'a>(
-    instances: impl Iterator<Item = &'a Instance>,
-) -> Result<(), Problem> {
-    let servers: Vec<&Server> = instances.map(|instance| &instance.noted).collect();
+pub fn own_names_and_numbers(instances: &[&Instance]) -> Result<(), Problem> {
+    let servers: Vec<&Server> = instances.iter().map(|instance| &instance.noted).collect();
     let names: BTreeSet<&String> = servers.iter().map(|server| &server.name).collect();
     let mut numbers: Vec<Option<u32>> = servers.iter().map(|server| server.launch_index).collect();
     numbers.sort();
@@ -301,7 +293,12 @@ async fn why_not_completed(
         server.state_line(),
         on(server)
     )];
-    match reasons(cloud, instance).await {
+    let reasons = match record.status {
+        // A copy that was rolled back or called off leaves no event that failed.
+        MigrationStatus::Error => reasons(cloud, instance).await,
+        _ => Ok(Vec::new()),
+    };
+    match reasons {
         Ok(reasons) if reasons.is_empty() => {
             lines.push("the cloud gives no reason in the instance's actions".to_owned())
         }
@@ -327,19 +324,41 @@ fn names(computes: &[ComputeName]) -> String {
     computes.iter().map(ComputeName::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// What the events of the newest live migration say that went wrong.
+/// What the events of the live migration that was asked for last say that went wrong.
+///
+/// The event is written after the record has ended (Nova 26.2.2 and 34.0.0: the conductor saves the
+/// record, raises, and only then the event gets its result), so it is waited for, within the pace
+/// `record`; none may come, because a copy that was rolled back leaves none.
 async fn reasons(cloud: &Cloud, instance: &Instance) -> Result<Vec<String>, Problem> {
+    let asked = instance.asked.as_ref().and_then(Answered::request_id);
+    let Some(request_id) = asked else { return Ok(Vec::new()) };
     let compute = &cloud.operator.compute;
-    let actions = compute.instance_actions(&instance.id).await?;
-    let Some(action) = actions.into_iter().find(|action| action.action == "live-migration") else {
-        return Ok(Vec::new());
-    };
-    let details = compute.instance_action(&instance.id, &action.request_id).await?;
-    let failed =
-        details.events.into_iter().filter(|event| event.result.as_deref() == Some("Error"));
-    Ok(failed
-        .map(|event| {
-            format!("{} ({})", event.details.as_deref().unwrap_or("no details").trim(), event.event)
+    let what = format!("the cloud's reason for what became of {}", instance.name);
+    let found = wait::until(&what, cloud.paces.record, || async {
+        let failed: Vec<String> = match compute.instance_action(&instance.id, request_id).await {
+            Ok(action) => action.events.iter().filter_map(failed_event).collect(),
+            Err(error) if error.is_not_found() => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(if failed.is_empty() {
+            Check::NotYet("no event has failed".to_owned())
+        } else {
+            Check::Met(failed)
         })
-        .collect())
+    });
+    match found.await {
+        Ok(found) => Ok(found),
+        Err(WaitError::TimedOut { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What an event says, if it failed. Before 2.84 it says nothing; its trace ends with the reason.
+fn failed_event(event: &ActionEvent) -> Option<String> {
+    if event.result.as_deref() != Some("Error") {
+        return None;
+    }
+    let trace = event.traceback.as_deref().and_then(|trace| trace.trim().lines().last());
+    let said = event.details.as_deref().or(trace).unwrap_or("no details").trim();
+    Some(format!("{said} ({})", event.event))
 }

@@ -1,13 +1,15 @@
 //! Asking for a live migration and following its record to the end.
 
-use crate::api::compute::{LiveMigrate, Migration, MigrationStatus, Server};
+use crate::api::compute::{
+    Compute, LiveMigrate, Migration, MigrationFilter, MigrationStatus, Server,
+};
 use crate::api::{Outcome, RequestError};
 use crate::control::Cloud;
 use crate::events::names::{ComputeName, MigrationNumber};
 use crate::journal::Account;
-use crate::wait::{self, Check};
+use crate::wait::{self, Check, WaitError};
 
-use super::{Answered, Instance, Problem};
+use super::{Answered, Instance, NotSaid, Problem};
 
 /// What asking for a live migration came to.
 #[derive(Debug)]
@@ -54,34 +56,52 @@ pub async fn ask_as(
     to: Option<ComputeName>,
 ) -> Result<Asked, Problem> {
     let known = newest_record(cloud, instance).await?;
+    let compute = cloud.party(account)?.compute.clone();
+    let (owned, instance) = (cloud.clone(), instance.clone());
+    let request = async move { follow(&owned, &compute, &instance, to, known).await };
+    cloud.pending.carry_out(request).await
+}
+
+/// Sends the request and finds the record of what it started.
+async fn follow(
+    cloud: &Cloud,
+    compute: &Compute,
+    instance: &Instance,
+    to: Option<ComputeName>,
+    known: Option<MigrationNumber>,
+) -> Result<Asked, Problem> {
     let request = LiveMigrate { host: to, ..LiveMigrate::default() };
-    let answer = cloud.party(account)?.compute.live_migrate(&instance.id, &request).await;
+    let answer = compute.live_migrate(&instance.id, &request).await;
     match answer {
         // The answer was lost, not the request: a new record tells.
         Err(error) if error.outcome() == Outcome::Unknown => {
             match new_record(cloud, instance, known).await {
-                Ok(record) => Ok(Asked { answer: Answered(Ok(())), record: Some(record) }),
-                Err(Problem::Wait(_)) => Err(error.into()),
+                Ok(record) => {
+                    Ok(Asked { answer: Answered(Ok(error.request_id)), record: Some(record) })
+                }
+                Err(Problem::Wait(WaitError::TimedOut { .. })) => Err(error.into()),
                 Err(problem) => Err(problem),
             }
         }
         answer => {
-            let (accepted, answer) = Answered::from_result(answer)?;
+            let (accepted, answer) = Answered::from_result(answer.map(|answer| answer.request_id))?;
             let record = match accepted {
-                Some(_) => Some(new_record(cloud, instance, known).await?),
-                None => None,
+                true => Some(new_record(cloud, instance, known).await?),
+                false => None,
             };
             Ok(Asked { answer, record })
         }
     }
 }
 
+/// The newest record that there is of the instance, by a request of its own.
 async fn newest_record(
     cloud: &Cloud,
     instance: &Instance,
 ) -> Result<Option<MigrationNumber>, Problem> {
-    let records = cloud.operator.migrations.watch(instance.id.clone()).look().await?;
-    Ok(records.unwrap_or_default().iter().map(|record| record.id).max())
+    let of = MigrationFilter::server(&instance.id);
+    let records = cloud.operator.compute.migrations(&of).await?;
+    Ok(records.iter().map(|record| record.id).max())
 }
 
 async fn new_record(
@@ -93,13 +113,22 @@ async fn new_record(
     let watcher = cloud.operator.migrations.watch(instance.id.clone());
     let record = wait::until(&what, cloud.paces.record, || async {
         let records = watcher.look().await?.unwrap_or_default();
-        let newest =
-            records.iter().map(|record| record.id).max().filter(|newest| Some(*newest) > known);
+        let new = records.into_iter().filter(|record| Some(record.id) > known);
+        let newest = new.max_by_key(|record| record.id);
         Ok::<_, RequestError>(
             newest.map_or_else(|| Check::NotYet("no new record".to_owned()), Check::Met),
         )
     });
-    Ok(record.await?)
+    let record = record.await?;
+    note_consumer(cloud, instance, &record);
+    Ok(record.id)
+}
+
+/// Notes the record as somebody who may be charged.
+pub(super) fn note_consumer(cloud: &Cloud, instance: &Instance, record: &Migration) {
+    if let Some(uuid) = &record.uuid {
+        cloud.consumers.note(uuid, format!("migration record {} of {}", record.id, instance.name));
+    }
 }
 
 /// A migration that is over.
@@ -122,8 +151,7 @@ pub struct Ended {
 ///
 /// [`Problem::Wait`] if it is not over within the pace `migrate`, or record or instance are gone.
 pub async fn until_over(cloud: &Cloud, instance: &Instance) -> Result<Ended, Problem> {
-    let asked = || Problem::seen(format!("no live migration of {} was accepted", instance.name));
-    let number = instance.migration.ok_or_else(asked)?;
+    let number = asked_for(instance)?;
     let what = format!("the migration of {} to end", instance.name);
     let records = cloud.operator.migrations.watch(instance.id.clone());
     let servers = cloud.operator.servers.watch(instance.id.clone());
@@ -155,4 +183,21 @@ pub async fn until_over(cloud: &Cloud, instance: &Instance) -> Result<Ended, Pro
         Ok::<_, RequestError>(Check::Met(Ended { record, server }))
     });
     Ok(over.await?)
+}
+
+/// The record of the migration that was asked for last.
+fn asked_for(instance: &Instance) -> Result<MigrationNumber, Problem> {
+    let name = &instance.name;
+    match instance.asked.as_ref().map(|asked| (asked.refusal(), instance.migration)) {
+        Some((None, Some(number))) => Ok(number),
+        Some((Some(refusal), _)) => {
+            let code = refusal.status().unwrap_or_default();
+            let message = refusal.message().unwrap_or("no message");
+            Err(Problem::seen(format!(
+                "the live migration of {name} was refused: {code} {message:?} (request {})",
+                refusal.request_id
+            )))
+        }
+        _ => Err(NotSaid("that the instance was live-migrated").into()),
+    }
 }

@@ -34,8 +34,12 @@ pub struct Instance {
     pub noted: Server,
     /// Whether something was asked of it since then.
     pub acted_on: bool,
+    /// Whether it was seen to run since it was asked for.
+    pub has_run: bool,
     /// The record of the migration that was asked for last, if there is one.
     pub migration: Option<MigrationNumber>,
+    /// The answer to that, or to the request that was refused after it.
+    pub asked: Option<Answered>,
     /// How many instances the request that made it asked for.
     pub booted_with: u32,
     came_from: Option<ComputeName>,
@@ -51,7 +55,9 @@ impl Instance {
             id,
             noted: seen,
             acted_on: false,
+            has_run: false,
             migration: None,
+            asked: None,
             booted_with,
             came_from: None,
         }
@@ -64,6 +70,7 @@ impl Instance {
         }
         self.noted = seen;
         self.acted_on = false;
+        self.has_run = true;
     }
 
     /// The compute that it was on when it was last noted.
@@ -142,24 +149,23 @@ impl Problem {
     }
 }
 
-/// The answer to a request that a feature may judge: accepted, or refused with a reason.
+/// The answer to a request that a feature may judge: accepted, with the request's id, or refused
+/// with a reason.
 #[derive(Clone, Debug)]
-pub struct Answered(Result<(), RequestError>);
+pub struct Answered(Result<String, RequestError>);
 
 impl Answered {
-    /// Takes an answer; what is neither a success nor a refusal (4xx) is a problem of its own.
+    /// Takes an answer. What is neither a success nor a refusal is a problem of its own: a login
+    /// that is not known, a request that took too long, too many requests.
     ///
     /// # Errors
     ///
-    /// The request's error, if the cloud did not answer or answered with another code.
-    pub fn from_result<T>(
-        result: Result<T, RequestError>,
-    ) -> Result<(Option<T>, Self), RequestError> {
+    /// The request's error, if the cloud did not answer or answered with no code that refuses.
+    pub fn from_result(result: Result<String, RequestError>) -> Result<(bool, Self), RequestError> {
+        let refuses = |code| matches!(code, 400..=499) && !matches!(code, 401 | 408 | 429);
         match result {
-            Ok(answer) => Ok((Some(answer), Self(Ok(())))),
-            Err(error) if error.status().is_some_and(|status| (400..500).contains(&status)) => {
-                Ok((None, Self(Err(error))))
-            }
+            Ok(request_id) => Ok((true, Self(Ok(request_id)))),
+            Err(error) if error.status().is_some_and(refuses) => Ok((false, Self(Err(error)))),
             Err(error) => Err(error),
         }
     }
@@ -168,10 +174,20 @@ impl Answered {
     pub fn refusal(&self) -> Option<&RequestError> {
         self.0.as_ref().err()
     }
+
+    /// The id of the accepted request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.as_deref().ok()
+    }
 }
 
-/// Looks at an instance once, together with all who look at the same time.
+/// Looks at an instance, by a request of its own: what is judged must not be remembered from
+/// before.
 pub(crate) async fn look(cloud: &Cloud, instance: &Instance) -> Result<Server, Problem> {
-    let seen = cloud.party(instance.account)?.servers.watch(instance.id.clone()).look().await?;
-    seen.ok_or_else(|| Problem::seen(format!("{} is gone", instance.name)))
+    match cloud.party(instance.account)?.compute.server(&instance.id).await {
+        Err(error) if error.is_not_found() => {
+            Err(Problem::seen(format!("{} is gone", instance.name)))
+        }
+        seen => Ok(seen?),
+    }
 }

@@ -7,12 +7,9 @@ use super::outcome::{Ended, Verdict};
 use super::panics::{self, Panic, Unwound};
 use super::plan::{Hook, Meaning, Planned, PlannedScenario};
 use crate::events::messages::run::{Exception, Status, TestStepResult};
-use crate::events::outcome::PANIC;
+use crate::events::outcome::{INTERRUPTED, PANIC};
 use crate::events::stream::Stage;
 use crate::wait;
-
-/// What the stream says of a step that was dropped because the run was cancelled.
-const INTERRUPTED: &str = "interrupted";
 
 /// Runs one scenario from `testCaseStarted` to `testCaseFinished`.
 pub(super) async fn attempt<S>(

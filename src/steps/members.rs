@@ -12,7 +12,7 @@ use crate::world::ComputeWorld;
 #[given(expr = "a running instance {instance} of a plain member")]
 async fn running_for_a_member(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
     world.boot_together(Account::Member, &name, 1).await?;
-    Ok(world.until_all_run().await?)
+    Ok(world.until_new_ones_run().await?)
 }
 
 /// Asks for a live migration with the member's credentials.

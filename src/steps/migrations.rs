@@ -33,7 +33,8 @@ async fn was_live_migrated_to(
 ) -> StepResult {
     world.live_migrate(&name, Some(destination)).await?;
     confirm::completed(&world.cloud, world.instance(&name)?).await?;
-    Ok(world.note_all().await?)
+    confirm::settled(&world.cloud, world.instance(&name)?).await?;
+    Ok(world.note(&name).await?)
 }
 
 /// Asks for the live migration of every instance, each one after the one before has ended.
@@ -41,7 +42,7 @@ async fn was_live_migrated_to(
 async fn live_migrate_in_turn(world: &mut ComputeWorld) -> StepResult {
     for name in world.names() {
         world.live_migrate(&name, None).await?;
-        confirm::ended(&world.cloud, world.instance(&name)?).await?;
+        confirm::settled(&world.cloud, world.instance(&name)?).await?;
     }
     Ok(())
 }
@@ -61,7 +62,7 @@ async fn is_completed(world: &mut ComputeWorld, name: InstanceName) -> StepResul
 /// Waits for the end of every migration, and judges their records.
 #[then(expr = "the migration of every instance is completed")]
 async fn are_completed(world: &mut ComputeWorld) -> StepResult {
-    for instance in world.instances() {
+    for instance in world.all()? {
         confirm::completed(&world.cloud, instance).await?;
     }
     Ok(())
@@ -99,7 +100,7 @@ async fn is_on_another_compute(world: &mut ComputeWorld, name: InstanceName) -> 
 /// Looks whether every instance runs, and elsewhere than before its migration.
 #[then(expr = "every instance is running on another compute")]
 async fn are_on_another_compute(world: &mut ComputeWorld) -> StepResult {
-    for instance in world.instances() {
+    for instance in world.all()? {
         confirm::is(&world.cloud, instance, Ending::RunningElsewhere).await?;
     }
     Ok(())

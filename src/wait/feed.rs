@@ -29,10 +29,12 @@ pub trait Source: Send + Sync + 'static {
     fn spacing(&self, watched: usize) -> Duration;
 
     /// Looks at all `keys` with as few requests as it can; a key that is not in the answer does
-    /// not exist.
-    async fn look(&self, keys: &[Self::Key])
-    -> Result<HashMap<Self::Key, Self::Seen>, Self::Error>;
+    /// not exist. What went wrong with one key is that key's answer and nobody else's.
+    async fn look(&self, keys: &[Self::Key]) -> Result<Looks<Self>, Self::Error>;
 }
+
+/// What one look found, by key.
+pub type Looks<S> = HashMap<<S as Source>::Key, Result<<S as Source>::Seen, <S as Source>::Error>>;
 
 type Answer<S> = Result<Option<<S as Source>::Seen>, <S as Source>::Error>;
 
@@ -109,6 +111,19 @@ impl<S: Source> Watcher<S> {
     }
 }
 
+/// Makes room for the next who answers, also if the source panics.
+struct Relieved<'a, S: Source>(&'a Shared<S>);
+
+impl<S: Source> Drop for Relieved<'_, S> {
+    fn drop(&mut self) {
+        let mut desk = self.0.desk();
+        if std::thread::panicking() {
+            desk.answering = false;
+            desk.asked.clear();
+        }
+    }
+}
+
 impl<S: Source> Shared<S> {
     fn desk(&self) -> MutexGuard<'_, Desk<S>> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,6 +131,7 @@ impl<S: Source> Shared<S> {
 
     /// Answers batch after batch until nobody asks.
     async fn answer_all(self: Arc<Self>) {
+        let _relieved = Relieved(&self);
         loop {
             let (last, watched) = {
                 let desk = self.desk();
@@ -147,7 +163,10 @@ impl<S: Source> Shared<S> {
         );
         let answer = self.source.look(&keys).await;
         for (key, tell) in batch {
-            let own = answer.as_ref().map(|seen| seen.get(&key).cloned()).map_err(Clone::clone);
+            let own = match &answer {
+                Ok(seen) => seen.get(&key).cloned().transpose(),
+                Err(error) => Err(error.clone()),
+            };
             // Who gave up since then needs no answer.
             drop(tell.send(own));
         }
@@ -176,12 +195,14 @@ mod tests {
             Duration::from_millis(if watched > 1 { 200 } else { 20 })
         }
 
-        async fn look(&self, keys: &[u32]) -> Result<HashMap<u32, u32>, String> {
+        async fn look(&self, keys: &[u32]) -> Result<Looks<Self>, String> {
             self.0.fetch_add(1, Ordering::Relaxed);
+            assert!(!keys.contains(&2002), "a source that panics");
             if keys.contains(&1001) {
                 return Err("unlucky".into());
             }
-            Ok(keys.iter().filter(|key| *key % 2 == 0).map(|key| (*key, key / 2)).collect())
+            let half = |key: u32| if key == 8 { Err("eight".to_owned()) } else { Ok(key / 2) };
+            Ok(keys.iter().filter(|key| *key % 2 == 0).map(|key| (*key, half(*key))).collect())
         }
     }
 
@@ -212,7 +233,7 @@ mod tests {
                 }
             }
         };
-        join_all((0..50).map(|key| asker(key * 2))).await;
+        join_all((0..50).map(|key| asker(key * 4 + 2))).await;
         assert_eq!(requests.load(Ordering::Relaxed), 6, "at 0, 200, … 1000 ms");
     }
 
@@ -234,5 +255,22 @@ mod tests {
             watcher.look().await.expect("even");
         }
         assert_eq!(requests.load(Ordering::Relaxed), 11, "at 0, 20, … 200 ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_wrong_with_one_key_is_no_concern_of_the_others() {
+        let (feed, _) = halves();
+        let watchers = [feed.watch(2), feed.watch(8)];
+        let seen = join_all(watchers.iter().map(Watcher::look)).await;
+        assert_eq!(seen, [Ok(Some(1)), Err("eight".to_owned())]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_panics_does_not_keep_later_looks_from_an_answer() {
+        let (feed, _) = halves();
+        let bad = feed.clone();
+        let panicked = tokio::spawn(async move { bad.watch(2002).look().await }).await;
+        assert!(panicked.is_err());
+        assert_eq!(feed.watch(4).look().await, Ok(Some(2)));
     }
 }

@@ -13,7 +13,7 @@ mod until;
 use std::time::Duration;
 
 pub use backoff::Backoff;
-pub use feed::{Feed, Source, Watcher};
+pub use feed::{Feed, Looks, Source, Watcher};
 pub use until::{Check, Pace, Seen, WaitError, until};
 
 /// Lets `span` go by: the pace of retries and limiters, never a guess at how long a cloud takes.

@@ -1,7 +1,8 @@
 //! The instances of a scenario, by name.
 
 use crate::api::compute::Server;
-use crate::events::names::{InstanceName, MigrationNumber};
+use crate::events::names::InstanceName;
+use crate::operations::live_migration::Asked;
 use crate::operations::{Instance, UnknownInstance};
 
 /// The instances in the order in which they were asked for.
@@ -38,19 +39,23 @@ impl Instances {
         })
     }
 
-    /// Notes how each instance is now, in the order of [`Self::iter`], as what later looks are
-    /// compared with; what was done to it before counts no more.
+    /// Notes how instances are now, as what later looks are compared with; what was done to them
+    /// before counts no more.
     pub fn note(&mut self, seen: Vec<Server>) {
-        for (instance, seen) in self.0.iter_mut().zip(seen) {
-            instance.note(seen);
+        for seen in seen {
+            if let Some(instance) = self.0.iter_mut().find(|instance| instance.id == seen.id) {
+                instance.note(seen);
+            }
         }
     }
 
-    /// Notes that the instance was acted on, and the record of its migration if there is one.
-    pub fn note_asked(&mut self, name: &InstanceName, record: Option<MigrationNumber>) {
+    /// Notes what asking for a live migration came to. A refusal must not have done anything, so
+    /// it does not count as an action.
+    pub fn note_asked(&mut self, name: &InstanceName, asked: Asked) {
         if let Some(instance) = self.0.iter_mut().find(|instance| instance.name == *name) {
-            instance.acted_on = true;
-            instance.migration = record;
+            instance.acted_on |= asked.record.is_some();
+            instance.migration = asked.record.or(instance.migration);
+            instance.asked = Some(asked.answer);
         }
     }
 }

@@ -95,28 +95,39 @@ impl ComputeWorld {
         first_problem
     }
 
-    /// Waits until every instance runs, and notes how each is then.
+    /// Waits until the instances that were just asked for run, and notes how each is then.
     ///
     /// # Errors
     ///
     /// If one does not run in time, or never will.
-    pub async fn until_all_run(&mut self) -> Result<(), Problem> {
-        let waits =
-            self.instances.iter().map(|instance| boot::until_running(&self.cloud, instance));
+    pub async fn until_new_ones_run(&mut self) -> Result<(), Problem> {
+        let new = self.instances.iter().filter(|instance| !instance.has_run);
+        let waits = new.map(|instance| boot::until_running(&self.cloud, instance));
         let running = try_join_all(waits).await?;
         self.instances.note(running);
         Ok(())
     }
 
-    /// Notes how every instance is just now, for later comparison.
+    /// Waits until every instance runs; those that did not before are noted.
     ///
     /// # Errors
     ///
-    /// If the cloud can't be asked, or an instance is gone.
-    pub async fn note_all(&mut self) -> Result<(), Problem> {
-        let looks = self.instances.iter().map(|instance| look(&self.cloud, instance));
-        let seen = try_join_all(looks).await?;
-        self.instances.note(seen);
+    /// If there is none, or one does not run in time, or never will.
+    pub async fn until_all_run(&mut self) -> Result<(), Problem> {
+        self.until_new_ones_run().await?;
+        let waits =
+            self.all()?.into_iter().map(|instance| boot::until_running(&self.cloud, instance));
+        try_join_all(waits).await.map(drop)
+    }
+
+    /// Notes how an instance is just now, for later comparison.
+    ///
+    /// # Errors
+    ///
+    /// If the cloud can't be asked, or the instance is gone.
+    pub async fn note(&mut self, name: &InstanceName) -> Result<(), Problem> {
+        let seen = look(&self.cloud, self.instances.get(name)?).await?;
+        self.instances.note(vec![seen]);
         Ok(())
     }
 
@@ -169,8 +180,8 @@ impl ComputeWorld {
     }
 
     fn note_asked(&mut self, name: &InstanceName, asked: Asked) {
-        self.instances.note_asked(name, asked.record);
-        self.answer = Some(asked.answer);
+        self.answer = Some(asked.answer.clone());
+        self.instances.note_asked(name, asked);
     }
 
     /// The compute that a sentence names by its part in the scenario.
@@ -204,6 +215,27 @@ impl ComputeWorld {
     /// All instances, in the order in which they were asked for.
     pub fn instances(&self) -> impl Iterator<Item = &Instance> {
         self.instances.iter()
+    }
+
+    /// All instances, at least one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, so that nothing that is said of all of them is worth anything.
+    pub fn all(&self) -> Result<Vec<&Instance>, NotSaid> {
+        let all: Vec<&Instance> = self.instances.iter().collect();
+        if all.is_empty() { Err(NotSaid("which instances there are")) } else { Ok(all) }
+    }
+
+    /// The instances that nobody acted on, at least one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn others(&self) -> Result<Vec<&Instance>, NotSaid> {
+        let mut others = self.all()?;
+        others.retain(|instance| !instance.acted_on);
+        if others.is_empty() { Err(NotSaid("which other instances there are")) } else { Ok(others) }
     }
 
     /// The names of all instances, in the order in which they were asked for.

@@ -73,7 +73,7 @@ fn an_undefined_step_exits_2_before_anything_is_asked_for() {
     let words = [
         "one.feature:4",
         "no step is defined for `When the operator live-migrate \"web\"`",
-        "the operator live-migrates {instance}",
+        "the operator live-migrates \"…\"  (src/steps/migrations.rs:",
     ];
     refused_unasked(&feature(&steps), &[], &words);
 }
@@ -95,7 +95,7 @@ fn a_line_in_which_nothing_stands_exits_2_and_says_where_scenarios_start() {
     let bench = Bench::new();
     bench.folder.write("one.feature", &feature(RIGHT));
     bench.run(&["one.feature:99"]).exits(2).says(&["one.feature:99", "line 2"]);
-    bench.run(&["two.feature"]).exits(2).says(&["two.feature", "did you mean one.feature?"]);
+    bench.run(&["ones.feature"]).exits(2).says(&["ones.feature", "did you mean one.feature?"]);
     assert_eq!(bench.requests(), [""; 0]);
 }
 
@@ -117,7 +117,7 @@ fn a_wrong_password_exits_3_is_tried_once_and_not_printed() {
     let bench = Bench::new();
     bench.folder.write("one.feature", &feature(RIGHT));
     let told = bench.folder.run(&["run", "one.feature", "--cloud", "sim-wrong"]).exits(3);
-    told.says(&["the cloud sim-wrong can't be used", "401"]).is_silent_about("\"wrong\"");
+    told.says(&["the cloud sim-wrong can't be used", "401"]).never_says("\"wrong\"");
     assert_eq!(bench.count("POST /identity/v3/auth/tokens 401"), 1, "{:?}", bench.requests());
 }
 
@@ -154,6 +154,7 @@ fn a_run_that_skips_everything_exits_4_with_the_reason_of_each() {
 #[test]
 fn a_run_that_could_not_clean_up_exits_5_and_its_journal_stays() {
     let bench = Bench::new();
+    bench.folder.set("pace.settle.limit", "1s");
     let broken = Disturbance::Answer { status: 500, retry_after: None };
     bench.control().disturb(Service::Compute, Some("DELETE"), 1000, broken);
     let told = bench.scenario(RIGHT).exits(5);
@@ -170,6 +171,7 @@ fn a_run_that_could_not_clean_up_exits_5_and_its_journal_stays() {
 #[test]
 fn a_failed_scenario_counts_for_more_than_what_it_left_behind() {
     let bench = Bench::new();
+    bench.folder.set("pace.settle.limit", "1s");
     let broken = Disturbance::Answer { status: 500, retry_after: None };
     bench.control().disturb(Service::Compute, Some("DELETE"), 1000, broken);
     bench.scenario(WRONG).exits(1).says(&["left behind", "1 failed"]);
@@ -184,10 +186,31 @@ fn one_signal_stops_the_run_which_cleans_up_and_exits_130() {
         let run = bench.start_scenario(WRONG, &[]);
         bench.until("an instance is being booted", |cloud| cloud.instances == 1);
         run.signal(signal);
-        run.ended().exits(130).says(&["stopping", "1 interrupted"]);
+        run.ended().exits(130).says(&[
+            "stopping",
+            "1 scenario: 1 interrupted",
+            "Given a running instance \"web\"",
+        ]);
         assert!(bench.snapshot().is_empty(), "{signal}: {:?}", bench.snapshot());
         assert!(bench.folder.journals().is_empty(), "{signal}");
     }
+}
+
+#[test]
+fn a_stopped_run_reports_what_was_interrupted_and_what_was_not_begun() {
+    let bench = Bench::new();
+    bench.control().hold_boots(BootPhase::Spawning);
+    let second = "\n  Scenario: Another one\n    Given a running instance \"web\"\n";
+    bench.folder.write("one.feature", &(feature(RIGHT) + second));
+    let run = bench.start(&["one.feature", "--concurrency", "1", "--junit", "junit.xml"]);
+    bench.until("an instance is being booted", |cloud| cloud.instances == 1);
+    run.signal("INT");
+    run.ended().exits(130).says(&["2 scenarios: 1 interrupted, 1 not started"]);
+    assert_eq!(bench.ever_booted(), 1);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    let xml = bench.folder.read("junit.xml");
+    assert!(xml.contains("interrupted in: Given a running instance"), "{xml}");
+    assert!(xml.contains("not started"), "{xml}");
 }
 
 #[test]

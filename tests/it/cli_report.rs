@@ -13,7 +13,8 @@ const WRONG: &str = r#"
 
 /// What differs from run to run, with what stands for it.
 static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-    let rule = |pattern: &str, stands_for| (Regex::new(pattern).unwrap(), stands_for);
+    let rule =
+        |pattern: &str, stands_for| (Regex::new(pattern).expect("a pattern of ours"), stands_for);
     vec![
         rule(r"req-[0-9a-f-]{36}", "REQUEST"),
         rule(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
@@ -22,6 +23,7 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         rule(r"[0-9]+(\.[0-9]+)? (ms|s)\b", "TIME"),
         // A boot may be seen in any of its states, or in none.
         rule(r"be running: .*", "be running: STATES"),
+        rule(r"×[0-9]+", "×N"),
         rule(r"src/([a-z/_]+)\.rs:[0-9]+", "src/$1.rs:LINE"),
         rule(r"\b0\.1\.0\b", "VERSION"),
         rule(r"compute-[0-9]+", "COMPUTE"),
@@ -44,7 +46,34 @@ fn unchanging(text: &str) -> String {
 fn a_failed_run_tells_all_that_is_needed_to_understand_it() {
     let bench = Bench::new();
     let told = bench.scenario(WRONG).exits(1);
-    insta::assert_snapshot!(unchanging(&told.out), @"");
+    insta::assert_snapshot!(unchanging(&told.out), @r#"
+    whimbrel VERSION
+    target: sim at http://ADDRESS/identity/v3
+    compute API 2.104, 3 computes that are enabled and up
+
+    One thing  one.feature
+      ✘ It is so  TIME
+          ✔ Given a running instance "web"
+          ✘ Then "web" is running on another compute  one.feature:4
+              web was to be running on another compute than COMPUTE, but is ACTIVE on COMPUTE
+              waited for instance web to be running: STATES
+              requests:
+                TIME  compute (2.104)  POST /servers  202  TIME  REQUEST
+                TIME  compute (2.104)  GET /servers/detail?reservation_id=%5ERESERVATION%24  200  TIME  REQUEST
+                TIME  compute (2.104)  GET /servers/ID ×N  200  TIME  REQUEST
+              code: src/steps/migrations.rs:LINE
+
+    Failed
+      1. One thing › It is so
+         Then "web" is running on another compute  one.feature:4
+           web was to be running on another compute than COMPUTE, but is ACTIVE on COMPUTE
+           code: src/steps/migrations.rs:LINE
+         rerun: whimbrel run --cloud sim --allow hosts one.feature:2
+
+    1 scenario: 1 failed
+    2 steps: 1 passed, 1 failed
+    took TIME
+    "#);
     assert_eq!(told.err, "");
 }
 
@@ -117,7 +146,7 @@ fn a_reader_who_goes_away_does_not_change_how_the_run_ends() {
 }
 
 #[test]
-fn a_step_that_is_shown_the_state_of_each_wait_shows_it() {
+fn an_instance_that_ends_in_error_fails_its_step_at_once_with_the_path_there() {
     let bench = Bench::new();
     bench.control().fail_next_build(3);
     let told = bench.scenario(r#"Given a running instance "web""#).exits(1);

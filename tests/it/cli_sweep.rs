@@ -4,7 +4,7 @@
 use serde_json::json;
 use whimbrel::sim::{BootPhase, MigrationPhase, Settings};
 
-use crate::support::{Bench, Folder, Running};
+use crate::support::{Bench, Folder, Running, until};
 
 const BOOT: &str = r#"Given 2 instances "web" booted together"#;
 
@@ -58,6 +58,30 @@ fn a_run_killed_in_a_migration_is_swept_and_its_computes_are_put_back() {
     bench.sweep(&[]).exits(0).says(&["the service of compute-", "which was enabled"]);
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
     assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_migration_that_was_too_young_to_be_called_off_is_called_off_later() {
+    let bench = Bench::new();
+    bench.control().hold_migrations(MigrationPhase::Accepted);
+    let steps = r#"
+        Given a running instance "web"
+        When the operator live-migrates "web"
+        Then the migration of "web" is completed
+    "#;
+    let run = bench.start_scenario(steps, &[]);
+    bench.until("a migration is under way", |cloud| cloud.migrations_in_flight == 1);
+    run.kill();
+    let sweep = bench.folder.start(&["sweep"]);
+    let refused = || {
+        let requests = bench.requests();
+        requests.iter().any(|it| it.contains("/migrations/1 4") && it.starts_with("DELETE"))
+    };
+    until("the sweep is refused", refused, || format!("{:?}", bench.requests()));
+    bench.control().release_migrations();
+    bench.control().hold_migrations(MigrationPhase::Running);
+    sweep.ended().exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
 }
 
 #[test]

@@ -36,7 +36,9 @@ fn may_use(module: &str, used: &str) -> bool {
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder of ours")
+        .map(|entry| entry.expect("it can be read").path());
     entries
         .flat_map(|path| match path.is_dir() {
             true => rust_files(&path),

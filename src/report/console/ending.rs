@@ -3,7 +3,7 @@
 
 use super::lines::path;
 use crate::report::failure::{code, headline, indented, message};
-use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, What};
+use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, Verdict, What};
 use crate::report::text::{Paint, clean_line, many, shell_word, span};
 
 /// A list of the slowest is news only if there are more than it holds.
@@ -78,7 +78,7 @@ fn unfinished(run: &Run, paint: Paint) -> Vec<String> {
         let Some(last) = scenario.attempts.last() else {
             continue;
         };
-        if last.finished.is_some() {
+        if last.verdict() != Verdict::Unfinished {
             continue;
         }
         if lines.is_empty() {

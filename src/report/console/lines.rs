@@ -19,6 +19,9 @@ pub(super) fn finished(
             let reason = paint.quiet(&format!("skipped: {}", clean_line(reason)));
             format!("  {} {name}  {reason}", paint.quiet("–"))
         }
+        Verdict::Unfinished => {
+            format!("  {} {name}  {}", paint.odd("–"), paint.odd("interrupted"))
+        }
         _ => timed(&paint.good("✔"), &name, attempt, paint, column),
     }
 }

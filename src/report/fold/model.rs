@@ -8,7 +8,7 @@ use crate::events::hooks::means_left_behind;
 use crate::events::messages::run::{
     Attachment, ContentEncoding, Status, TestStepResult, Timestamp,
 };
-use crate::events::stream;
+use crate::events::{outcome, stream};
 use crate::report::text::between;
 
 /// A file and a line in it, printed as `file:line`.
@@ -88,7 +88,7 @@ pub enum Verdict {
     LeftBehind,
     /// It was not judged, and this is why.
     Skipped(String),
-    /// It began and never ended, and nothing had failed so far.
+    /// It began and was stopped before its end, and nothing had failed so far.
     Unfinished,
     /// It never began.
     NotStarted,
@@ -141,23 +141,31 @@ impl Attempt {
         self.failures().filter(|step| step.left_something())
     }
 
-    /// What it waits for or does just now: the last step that began and has not ended.
+    /// What it waits for or does just now, or did when it was stopped: the last step that began and
+    /// has not come to its own end.
     pub fn running(&self) -> Option<&Step> {
         let mut begun = self.steps.iter().rev();
-        begun.find(|step| step.started.is_some() && step.result.is_none())
+        begun.find(|step| {
+            step.started.is_some() && (step.result.is_none() || step.was_interrupted())
+        })
     }
 
     /// How the attempt stands.
     pub fn verdict(&self) -> Verdict {
         let left = self.leftovers().count();
         match self.failures().count() {
-            0 if self.finished.is_none() => Verdict::Unfinished,
+            0 if self.finished.is_none() || self.was_interrupted() => Verdict::Unfinished,
             0 => self.skipped_or_passed(),
             all if all > left => Verdict::Failed,
             _ if self.finished.is_none() => Verdict::Unfinished,
             // Also if it was skipped: what it left is the news.
             _ => Verdict::LeftBehind,
         }
+    }
+
+    /// Whether a step or hook was dropped because the run was stopped.
+    fn was_interrupted(&self) -> bool {
+        self.steps.iter().any(Step::was_interrupted)
     }
 
     fn skipped_or_passed(&self) -> Verdict {
@@ -222,6 +230,11 @@ impl Step {
     /// Whether it ended with `status`.
     pub fn is(&self, status: Status) -> bool {
         self.result.as_ref().is_some_and(|own| own.status == status)
+    }
+
+    /// Whether it was dropped because the run was stopped.
+    pub fn was_interrupted(&self) -> bool {
+        self.is(Status::Skipped) && self.message() == Some(outcome::INTERRUPTED)
     }
 
     /// Whether it is a sentence of the scenario, not a hook.

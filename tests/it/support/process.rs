@@ -146,7 +146,7 @@ impl Ended {
 
     /// Demands that it said this nowhere.
     #[track_caller]
-    pub fn is_silent_about(self, part: &str) -> Self {
+    pub fn never_says(self, part: &str) -> Self {
         let Self { out, err, .. } = &self;
         let said = out.contains(part) || err.contains(part);
         assert!(!said, "it says {part:?}\nstdout:\n{out}\nstderr:\n{err}");

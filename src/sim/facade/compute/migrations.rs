@@ -33,15 +33,20 @@ pub(super) fn index(state: &State, call: &Call<'_>) -> Answer {
     }
     let with_hosts = call.may(state, Rule::MigrationsHost, &call.caller.project);
     let (since, before) = (date(call, "changes-since", 59)?, date(call, "changes-before", 66)?);
-    let touched = |migration: &Migration| {
-        time::seconds(state.date(migration.updated.unwrap_or(migration.created)))
-    };
+    // A record that was never changed has no time of change, and the database compares nothing
+    // with that: no list of changes shows it.
+    let touched =
+        |migration: &Migration| migration.updated.map(|updated| time::seconds(state.date(updated)));
     let mut found: Vec<&Migration> = state
         .migrations
         .recorded()
         .filter(|migration| passes(call, migration))
-        .filter(|migration| since.is_none_or(|since| touched(migration) >= since))
-        .filter(|migration| before.is_none_or(|before| touched(migration) <= before))
+        .filter(|migration| {
+            since.is_none_or(|since| touched(migration).is_some_and(|at| at >= since))
+        })
+        .filter(|migration| {
+            before.is_none_or(|before| touched(migration).is_some_and(|at| at <= before))
+        })
         .collect();
     let paged = call.since(59);
     let mut more = false;
