@@ -158,7 +158,7 @@ pub(super) fn quotas(state: &mut State, call: &Call<'_>, project: &str, rest: &[
             call.need(state, Rule::QuotaShow, project)?;
             Ok(quota_set(call, Some(project), &state.quotas_of(project)))
         }
-        ("GET", ["defaults"]) => Ok(quota_set(call, Some(project), &state.settings.quotas)),
+        ("GET", ["defaults"]) => Ok(quota_set(call, Some(project), &state.default_quotas())),
         ("GET", ["detail"]) => {
             call.need(state, Rule::QuotaDetail, project)?;
             let usage = state.usage_of(project);
@@ -185,37 +185,94 @@ pub(super) fn quotas(state: &mut State, call: &Call<'_>, project: &str, rest: &[
     }
 }
 
+/// `/os-quota-class-sets/{class}`: the limits of projects that have none of their own. Only the
+/// class `default` has ever had a meaning.
+pub(super) fn quota_class(state: &mut State, call: &Call<'_>, class: &str) -> Answer {
+    match call.ask.method.as_str() {
+        "GET" => {
+            call.need_own(state, Rule::QuotaClassShow)?;
+            Ok(class_set(call, Some(class), &state.default_quotas()))
+        }
+        "PUT" => {
+            let body = call.body()?;
+            call.need_own(state, Rule::QuotaClassUpdate)?;
+            let quotas = changed(state.default_quotas(), "quota_class_set", &body)?;
+            if class == "default" {
+                state.default_quotas = Some(quotas);
+            }
+            Ok(class_set(call, None, &quotas))
+        }
+        _ => Err(Fault::no_resource()),
+    }
+}
+
+/// Groups are among them since 2.50, networks until then.
+fn class_set(call: &Call<'_>, class: Option<&str>, quotas: &Quotas) -> Reply {
+    let mut set = limits_by_name(quotas, !call.since(50), !call.since(57));
+    if let (false, Some(set)) = (call.since(50), set.as_object_mut()) {
+        set.retain(|name, _| !name.starts_with("server_group"));
+    }
+    if let Some(class) = class {
+        set["id"] = json!(class);
+    }
+    Reply::json(200, json!({"quota_class_set": set}))
+}
+
 fn quota_set(call: &Call<'_>, project: Option<&str>, quotas: &Quotas) -> Reply {
-    let mut set = json!({});
+    let mut set = limits_by_name(quotas, !call.since(36), !call.since(57));
     if let Some(project) = project {
         set["id"] = json!(project);
-    }
-    for (name, limit) in named(quotas) {
-        set[name] = json!(limit);
-    }
-    if !call.since(36) {
-        for name in ["fixed_ips", "floating_ips", "security_groups", "security_group_rules"] {
-            set[name] = json!(-1);
-        }
-    }
-    if !call.since(57) {
-        set["injected_files"] = json!(5);
-        set["injected_file_content_bytes"] = json!(10240);
-        set["injected_file_path_bytes"] = json!(255);
     }
     Reply::json(200, json!({"quota_set": set}))
 }
 
+/// Nova's limits, with those of networks and of injected files as long as it had them.
+fn limits_by_name(quotas: &Quotas, networks: bool, files: bool) -> Value {
+    let mut set = json!({});
+    for (name, limit) in named(quotas) {
+        set[name] = json!(limit);
+    }
+    if networks {
+        for name in NETWORK_LIMITS {
+            set[name] = json!(-1);
+        }
+    }
+    if files {
+        for (name, limit) in FILE_LIMITS {
+            set[name] = json!(limit);
+        }
+    }
+    set
+}
+
+const NETWORK_LIMITS: [&str; 4] =
+    ["fixed_ips", "floating_ips", "security_groups", "security_group_rules"];
+const FILE_LIMITS: [(&str, i64); 3] = [
+    ("injected_files", 5),
+    ("injected_file_content_bytes", 10240),
+    ("injected_file_path_bytes", 255),
+];
+
 fn update_quotas(state: &mut State, call: &Call<'_>, project: &str) -> Answer {
     let body = call.body()?;
     call.need(state, Rule::QuotaUpdate, project)?;
-    let Some(asked) = body["quota_set"].as_object() else {
-        return Err(Fault::bad_request("'quota_set' is a required property"));
+    let quotas = changed(state.quotas_of(project), "quota_set", &body)?;
+    state.quotas.insert(project.to_owned(), quotas);
+    Ok(quota_set(call, None, &quotas))
+}
+
+/// The limits with what a request changes of them; those of things that this cloud does not have
+/// can be asked for and stay as they are.
+fn changed(mut quotas: Quotas, key: &str, body: &Value) -> Result<Quotas, Fault> {
+    let Some(asked) = body[key].as_object() else {
+        return Err(Fault::bad_request(format!("'{key}' is a required property")));
     };
-    let mut quotas = state.quotas_of(project);
     for (name, value) in asked {
+        let constant = NETWORK_LIMITS.contains(&name.as_str())
+            || FILE_LIMITS.iter().any(|(known, _)| known == name);
         let field = match name.as_str() {
             "force" | "tenant_id" => continue,
+            _ if constant => continue,
             "instances" => &mut quotas.instances,
             "cores" => &mut quotas.cores,
             "ram" => &mut quotas.ram,
@@ -225,16 +282,15 @@ fn update_quotas(state: &mut State, call: &Call<'_>, project: &str) -> Answer {
             "server_group_members" => &mut quotas.server_group_members,
             other => {
                 return Err(Fault::bad_request(format!(
-                    "Invalid input for field/attribute quota_set. Value: {}. Additional properties are not allowed ('{other}' was unexpected)",
-                    schema::python(&body["quota_set"])
+                    "Invalid input for field/attribute {key}. Value: {}. Additional properties are not allowed ('{other}' was unexpected)",
+                    schema::python(&body[key])
                 )));
             }
         };
         schema::check_field(name, value, Is::Whole { min: -1, max: i64::from(i32::MAX) })?;
         *field = schema::number(value).unwrap_or(-1);
     }
-    state.quotas.insert(project.to_owned(), quotas);
-    Ok(quota_set(call, None, &quotas))
+    Ok(quotas)
 }
 
 pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
