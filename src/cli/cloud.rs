@@ -87,8 +87,9 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
         if let Some(path) = &serve.clouds_yaml {
             write_private(path, &clouds_yaml(&cloud))?;
         }
+        let mut signals = super::signals::Signals::listen();
         anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
-        super::signals::first().await;
+        signals.next().await;
         cloud.stop().await;
         Ok(Exit::Passed)
     })
