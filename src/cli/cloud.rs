@@ -39,6 +39,12 @@ pub(super) struct Serve {
     /// whimbrel-reader; it holds passwords, so only its owner may read it
     #[arg(long, value_name = "FILE")]
     clouds_yaml: Option<PathBuf>,
+    /// Writes what Tempest needs to know of its accounts, which are then there beside the others
+    #[arg(long, value_name = "FILE")]
+    tempest_accounts: Option<PathBuf>,
+    /// Lets anybody who reaches the port hold, fail and break things, by POST /control/…
+    #[arg(long)]
+    control: bool,
     /// Writes a line for each request and each change of state, with seconds since the first request
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -76,6 +82,7 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
         durations: Durations { boot: serve.boot, migrate: serve.migrate, ..Durations::default() },
         speed: serve.speed,
         release: serve.like.into(),
+        control: serve.control,
         log: serve.log.as_deref().map(log_to).transpose()?,
         ..sim::Settings::default()
     };
@@ -86,6 +93,9 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
         })?;
         if let Some(path) = &serve.clouds_yaml {
             write_private(path, &clouds_yaml(&cloud))?;
+        }
+        if let Some(path) = &serve.tempest_accounts {
+            write_private(path, &tempest_accounts(&cloud))?;
         }
         let mut signals = super::signals::Signals::listen();
         anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
@@ -133,6 +143,35 @@ fn clouds_yaml(cloud: &sim::Cloud) -> String {
         "whimbrel-reader": entry(&accounts.reader),
     }});
     format!("{clouds:#}\n")
+}
+
+/// How many tests of Tempest can run at a time: each takes two members of different projects and an
+/// operator for itself.
+const TEMPEST_WORKERS: usize = 4;
+
+/// Adds accounts for Tempest, each in a project of its own, and lists them in the form of its
+/// `accounts.yaml` (Tempest's "Configuration Guide", "Pre-Provisioned Credentials").
+fn tempest_accounts(cloud: &sim::Cloud) -> String {
+    let entry = |name: String, operator: bool| -> Value {
+        let account = cloud.add_account(&name, operator);
+        let mut entry = json!({
+            "username": account.user,
+            "password": account.password,
+            "project_name": account.project,
+            "domain_name": account.domain,
+        });
+        if operator {
+            entry["types"] = json!(["admin"]);
+        } else {
+            entry["roles"] = json!(["member"]);
+        }
+        entry
+    };
+    let members = (1..=2 * TEMPEST_WORKERS).map(|n| entry(format!("tempest-{n}"), false));
+    let accounts: Vec<Value> = members
+        .chain((1..=TEMPEST_WORKERS).map(|n| entry(format!("tempest-admin-{n}"), true)))
+        .collect();
+    format!("{:#}\n", json!(accounts))
 }
 
 /// Writes a file that only its owner may read.

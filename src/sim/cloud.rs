@@ -90,26 +90,8 @@ impl Cloud {
 
     /// Who may use it.
     pub fn accounts(&self) -> Accounts {
-        let account = |user: &str, project: &str| {
-            self.shared.with(|state| {
-                let identity = &state.identity;
-                let id = identity
-                    .project(project)
-                    .map_or_else(String::new, |project| project.id.clone());
-                let (user_id, password) = identity
-                    .user(user)
-                    .map(|user| (user.id.clone(), user.password.clone()))
-                    .unwrap_or_default();
-                Account {
-                    user: user.to_owned(),
-                    user_id,
-                    password,
-                    project: project.to_owned(),
-                    project_id: id,
-                    domain: DOMAIN.1.to_owned(),
-                }
-            })
-        };
+        let account =
+            |user: &str, project: &str| self.shared.with(|state| account(state, user, project));
         Accounts {
             admin: account("admin", "admin"),
             manager: account("manager", "demo"),
@@ -117,6 +99,15 @@ impl Cloud {
             reader: account("reader", "demo"),
             stranger: account("stranger", "alt"),
         }
+    }
+
+    /// Adds a user in a project of its own, both under `name`, which must be new: an operator
+    /// (role `admin`) or a member.
+    pub fn add_account(&self, name: &str, operator: bool) -> Account {
+        self.shared.with(|state| {
+            state.identity.add_user(name, name, if operator { "admin" } else { "member" });
+            account(state, name, name)
+        })
     }
 
     /// The computes in order.
@@ -143,6 +134,23 @@ impl Cloud {
             // An error here says that the task was aborted, which is what was asked for.
             drop(task.await);
         }
+    }
+}
+
+fn account(state: &State, user: &str, project: &str) -> Account {
+    let identity = &state.identity;
+    let (user_id, password) = identity
+        .user(user)
+        .map(|user| (user.id.clone(), user.password.clone()))
+        .unwrap_or_default();
+    let project_id = identity.project(project).map(|project| project.id.clone());
+    Account {
+        user: user.to_owned(),
+        user_id,
+        password,
+        project: project.to_owned(),
+        project_id: project_id.unwrap_or_default(),
+        domain: DOMAIN.1.to_owned(),
     }
 }
 

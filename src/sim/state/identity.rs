@@ -115,6 +115,15 @@ impl Identity {
         id
     }
 
+    /// Adds a user with a role in a project, which is made if there is none of that name.
+    pub fn add_user(&mut self, name: &str, project: &str, role: &'static str) {
+        let known = self.project(project).map(|project| project.id.clone());
+        let project = known.unwrap_or_else(|| self.add_project(project));
+        let (id, password) = (ids::plain_uuid(), ids::plain_uuid());
+        let roles = vec![(project, role)];
+        self.users.push(User { id, name: name.to_owned(), password, roles });
+    }
+
     /// The project with this id or name.
     pub fn project(&self, id_or_name: &str) -> Option<&Project> {
         self.projects.iter().find(|project| project.id == id_or_name || project.name == id_or_name)

@@ -49,9 +49,12 @@ pub(super) fn hypervisors(state: &State, call: &Call<'_>, rest: &[&str]) -> Answ
             call.need_own(state, Rule::HypervisorsUptime)?;
             let service = find_hypervisor(state, call, id)?;
             let mut view = hypervisor(state, call, service, false, false);
-            let minutes = state.now.as_secs() / 60;
-            view["uptime"] =
-                json!(format!(" up {minutes} min,  0 users,  load average: 0.00, 0.00, 0.00"));
+            view["uptime"] = uptime(state, service).ok_or_else(|| {
+                let host = &service.host;
+                Fault::bad_request(format!(
+                    "Compute service of {host} is unavailable at this time."
+                ))
+            })?;
             Ok(Reply::json(200, json!({"hypervisor": view})))
         }
         _ => Err(Fault::no_resource()),
@@ -64,16 +67,31 @@ fn find_hypervisor<'s>(state: &'s State, call: &Call<'_>, id: &str) -> Result<&'
 }
 
 /// The sums over all computes.
+/// The sums over all enabled computes.
 fn statistics(state: &State, call: &Call<'_>) -> Answer {
     call.need_own(state, Rule::HypervisorsStatistics)?;
-    let mut sums = BTreeMap::from([("count", state.computes.hosts().count() as u64)]);
-    for service in state.computes.hosts() {
+    let enabled = || state.computes.hosts().filter(|service| !service.disabled);
+    let mut sums = BTreeMap::from([("count", enabled().count() as u64)]);
+    for service in enabled() {
         let view = hypervisor(state, call, service, true, false);
         for name in SUMMED {
             *sums.entry(name).or_default() += view[name].as_u64().unwrap_or(0);
         }
     }
     Ok(Reply::json(200, json!({"hypervisor_statistics": sums})))
+}
+
+/// What `uptime` prints on the compute, which is as old as the cloud; one that is down says nothing.
+fn uptime(state: &State, service: &Service) -> Option<Value> {
+    service.is_up().then(|| {
+        let date = state.date_seconds(state.now);
+        let time = date.split(['T', '.']).nth(1).unwrap_or_default();
+        let minutes = state.now.as_secs() / 60;
+        let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+        json!(format!(
+            " {time} up {days} days, {hours}:{minutes:02},  0 users,  load average: 0.00, 0.00, 0.00"
+        ))
+    })
 }
 
 const SUMMED: [&str; 11] = [
@@ -184,7 +202,7 @@ fn hypervisor(
         "disabled_reason": service.disabled_reason,
     });
     if call.since(88) {
-        view["uptime"] = Value::Null;
+        view["uptime"] = uptime(state, service).unwrap_or(Value::Null);
     } else if let Some(provider) = state.placement.provider(&service.host) {
         let (size, used) = (provider.size, provider.used);
         view["vcpus"] = json!(size.vcpus);
