@@ -151,7 +151,7 @@ impl Transport {
             log.note(self.record(prepared, &result, started, duration, attempt));
             let pause = retry::again(prepared.repeatable, &result, Timestamp::now())
                 .and_then(|least| Some(pauses.next()?.max(least)))
-                .filter(|pause| first.elapsed() + *pause <= self.backoff.total);
+                .filter(|pause| first.elapsed().saturating_add(*pause) <= self.backoff.total);
             let Some(pause) = pause else {
                 return reply(prepared, result, duration, attempt);
             };

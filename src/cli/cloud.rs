@@ -97,8 +97,9 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
         if let Some(path) = &serve.tempest_accounts {
             write_private(path, &tempest_accounts(&cloud))?;
         }
+        let mut signals = super::signals::Signals::listen();
         anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
-        super::signals::first().await;
+        signals.next().await;
         cloud.stop().await;
         Ok(Exit::Passed)
     })

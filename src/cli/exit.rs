@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// How the command ends. Where more than one applies, the first of this order counts:
+/// How the command ends. Where more than one applies, the first of this order counts
+/// ([`or`](Self::or)):
 /// [`Interrupted`](Self::Interrupted), [`Internal`](Self::Internal), [`Usage`](Self::Usage),
 /// [`Target`](Self::Target), [`Failed`](Self::Failed), [`LeftBehind`](Self::LeftBehind),
 /// [`NothingRan`](Self::NothingRan).
@@ -25,6 +26,28 @@ pub enum Exit {
     Internal = 70,
     /// The user stopped it.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// The one that counts where both apply.
+    #[must_use]
+    pub(super) fn or(self, other: Self) -> Self {
+        const ORDER: [Exit; 8] = [
+            Exit::Interrupted,
+            Exit::Internal,
+            Exit::Usage,
+            Exit::Target,
+            Exit::Failed,
+            Exit::LeftBehind,
+            Exit::NothingRan,
+            Exit::Passed,
+        ];
+        if ORDER.into_iter().find(|exit| [self, other].contains(exit)) == Some(other) {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 /// The list as `--help` shows it.

@@ -1,7 +1,8 @@
 //! `whimbrel run`.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -9,18 +10,20 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::config::clouds::Environment;
-use crate::control::Target;
+use crate::control::{AtOnce, Target};
 use crate::events::names::RunId;
 use crate::events::stream::{Event, Listener, Speaker};
+use crate::journal::{Journal, Unsettled};
 use crate::report::console::{Console, Options};
-use crate::report::{Run as Told, junit};
+use crate::report::{Run as Told, junit, shell_word};
 use crate::runner::{self, Catalogue, Fit, Library, Outcome as Ran, Plan, Selection, cancel};
 use crate::world::ComputeWorld;
 
 use super::output::WhileRead;
 use super::settings::{Resolved, Settings};
+use super::signals::{self, Signals};
 use super::surroundings::{OnTarget, needs_of};
-use super::{Exit, Outcome, Stop, features, signals};
+use super::{Exit, Outcome, Stop, features};
 
 /// Runs features on a cloud.
 #[derive(Debug, Args)]
@@ -82,30 +85,32 @@ pub(super) fn run(run: &Run) -> Outcome {
         let message = "nothing ran: no scenario is selected".to_owned();
         return Err(Stop { exit: Exit::NothingRan, message });
     }
+    let junit = run.junit.as_deref().map(JunitFile::open).transpose()?;
     let runtime = super::runtime()?;
-    let opening = Target::open(
-        resolved.config.clone(),
-        RunId::random(),
-        &resolved.environment,
-        &resolved.folder,
-    );
-    let target = runtime.block_on(opening).map_err(|error| {
-        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
-        Stop::new(exit, &error)
-    })?;
-    let facts = target.facts().clone();
-    plan.fit(|scenario| {
-        let needs = needs_of(scenario);
-        Fit { skip: facts.lack(&needs), alone: facts.alone(&needs) }
-    });
+    let mut signals = runtime.block_on(async { Signals::listen() });
+    let opening = async {
+        tokio::select! {
+            opened = open(&resolved) => Some(opened),
+            () = signals.next() => None,
+        }
+    };
+    let Some(target) = runtime.block_on(opening) else {
+        // The answer to a name that is being looked up is not waited for.
+        runtime.shutdown_background();
+        let message = "stopped before anything was run".to_owned();
+        return Err(Stop { exit: Exit::Interrupted, message });
+    };
+    let target = target?;
+    let limited = fit(&mut plan, &target);
 
     let journal = target.journal().clone();
-    let heading = heading(&target, &resolved);
+    let heading = heading(&target, limited, &resolved);
     let (canceller, cancelled) = cancel::channel();
-    runtime.spawn(signals::obey(canceller, journal.clone()));
+    runtime.spawn(signals::obey(signals, canceller, journal.clone()));
     let (say, hear) = channel();
+    let concurrency = resolved.config.concurrency;
     let settings = runner::Settings {
-        concurrency: resolved.config.concurrency,
+        concurrency: limited.map_or(concurrency, |limited| limited.scenarios.min(concurrency)),
         step_limit: resolved.config.deadlines.step,
         scenario_limit: resolved.config.deadlines.scenario,
         grace: resolved.config.deadlines.clean_up,
@@ -125,37 +130,72 @@ pub(super) fn run(run: &Run) -> Outcome {
         });
     };
     // First, because a report that can't be written says nothing of what is left.
-    let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
-    if !unsettled.is_empty() {
-        anstream::eprintln!(
-            "left behind; `whimbrel sweep` removes it:\n  {}",
-            unsettled.lines().join("\n  ")
-        );
-    }
-    run.write_reports(&told.map_err(|error| Stop::new(Exit::Internal, &error))?)?;
-    Ok(exit_of(&ran))
+    let settled = settle(journal);
+    let reported = told
+        .map_err(|error| Stop::new(Exit::Internal, &error))
+        .and_then(|told| junit.map_or(Ok(Exit::Passed), |file| file.write(&told)));
+    let ends = [settled, reported].map(|end| end.unwrap_or_else(Stop::tell));
+    Ok(ends.into_iter().fold(exit_of(&ran), Exit::or))
 }
 
-/// The first exit code that applies, in the order of [`Exit`].
+async fn open(resolved: &Resolved) -> Result<Target, Stop> {
+    let Resolved { config, environment, folder, .. } = resolved;
+    Target::open(config.clone(), RunId::random(), environment, folder).await.map_err(|error| {
+        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+        Stop::new(exit, &error)
+    })
+}
+
+/// Makes it a plan for the target, and tells how many scenarios its quotas let run at once.
+fn fit(plan: &mut Plan<ComputeWorld>, target: &Target) -> Option<AtOnce> {
+    let facts = target.facts();
+    plan.fit(|scenario| {
+        let needs = needs_of(scenario);
+        Fit { skip: facts.lack(&needs), alone: facts.alone(&needs) }
+    });
+    let side_by_side = plan.scenarios().filter(|it| it.skip.is_none() && !it.is_serial());
+    facts.at_once(&side_by_side.map(needs_of).collect::<Vec<_>>())
+}
+
+/// Ends the journal and says what is left.
+fn settle(journal: Journal) -> Outcome {
+    let path = journal.path();
+    let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
+    if !unsettled.is_empty() {
+        anstream::eprintln!("{}", left_behind(&unsettled, path.as_deref()));
+    }
+    // That a scenario left something is among the run's own results.
+    Ok(Exit::Passed)
+}
+
+/// What is left, and what to do about it; nothing, where the cloud ends with the process.
+fn left_behind(unsettled: &Unsettled, journal: Option<&Path>) -> String {
+    let sweep = if journal.is_some() { "; `whimbrel sweep` removes it" } else { "" };
+    format!("left behind{sweep}:\n  {}", unsettled.lines().join("\n  "))
+}
+
+/// What the run itself comes to.
 fn exit_of(ran: &Ran) -> Exit {
     for problem in &ran.internal_errors {
         anstream::eprintln!("whimbrel: a bug: {problem}");
     }
-    match ran {
-        ran if ran.interrupted => Exit::Interrupted,
-        ran if !ran.internal_errors.is_empty() => Exit::Internal,
-        ran if !ran.problems.is_empty() => Exit::Usage,
-        ran if ran.failed() > 0 => Exit::Failed,
-        ran if ran.left_behind() > 0 => Exit::LeftBehind,
-        ran if ran.nothing_ran() => Exit::NothingRan,
-        _ => Exit::Passed,
-    }
+    let ends = [
+        (ran.interrupted, Exit::Interrupted),
+        (!ran.internal_errors.is_empty(), Exit::Internal),
+        (!ran.problems.is_empty(), Exit::Usage),
+        (ran.failed() > 0, Exit::Failed),
+        (ran.left_behind() > 0, Exit::LeftBehind),
+        (ran.nothing_ran(), Exit::NothingRan),
+    ];
+    ends.into_iter().filter(|(applies, _)| *applies).fold(Exit::Passed, |exit, (_, it)| exit.or(it))
 }
 
 /// What the report says before anything happens.
-fn heading(target: &Target, resolved: &Resolved) -> Vec<String> {
+fn heading(target: &Target, limited: Option<AtOnce>, resolved: &Resolved) -> Vec<String> {
     let mut heading = vec![format!("whimbrel {}", env!("CARGO_PKG_VERSION"))];
     heading.extend_from_slice(target.heading());
+    let felt = limited.filter(|limited| limited.scenarios < resolved.config.concurrency);
+    heading.extend(felt.map(|limited| limited.to_string()));
     if resolved.config.cloud.is_none() {
         heading.extend(ignored_cloud(&resolved.environment));
     }
@@ -184,10 +224,8 @@ impl Run {
     /// The command that runs scenarios again as this one did, but for their places.
     fn rerun(&self) -> String {
         let words = self.settings.words();
-        std::iter::once("whimbrel run")
-            .chain(words.iter().map(String::as_str))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let words = words.iter().map(|word| shell_word(word));
+        std::iter::once("whimbrel run".into()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// Shows events until the run has said its last.
@@ -214,19 +252,31 @@ impl Run {
         console.finish()?;
         Ok(console.run().clone())
     }
+}
 
-    fn write_reports(&self, told: &Told) -> Result<(), Stop> {
-        let Some(path) = &self.junit else { return Ok(()) };
-        let xml = junit(told).map_err(|error| Stop::new(Exit::Internal, &error))?;
-        let written = path
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| std::fs::write(path, xml));
-        written.map_err(|error| Stop {
-            exit: Exit::Usage,
-            message: format!("--junit {}: {error}", path.display()),
-        })
+/// The file of a JUnit report, opened before anything is run: a run of hours is not to end without
+/// the report that was asked for, and no report of an earlier run is to pass for this one's.
+struct JunitFile<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> JunitFile<'a> {
+    fn open(path: &'a Path) -> Result<Self, Stop> {
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let file = folder.and_then(|()| File::create(path));
+        file.map(|file| Self { path, file }).map_err(|error| cannot_write(path, &error))
     }
+
+    fn write(mut self, told: &Told) -> Outcome {
+        let xml = junit(told).map_err(|error| Stop::new(Exit::Internal, &error))?;
+        self.file.write_all(xml.as_bytes()).map_err(|error| cannot_write(self.path, &error))?;
+        Ok(Exit::Passed)
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Stop {
+    Stop { exit: Exit::Usage, message: format!("--junit {}: {error}", path.display()) }
 }
 
 #[cfg(test)]
@@ -276,5 +326,19 @@ mod tests {
         assert_eq!(exit_of(&ran), Exit::NothingRan);
         ran.scenarios.push(scenario(Verdict::Passed, None));
         assert_eq!(exit_of(&ran), Exit::Passed);
+    }
+
+    #[test]
+    fn a_sweep_is_recommended_only_where_there_is_a_journal_to_sweep_by() {
+        let account = crate::journal::Account::Operator;
+        let instances = vec![(account, "wb-1".to_owned(), Vec::new())];
+        let unsettled = Unsettled { instances, computes: Vec::new() };
+        let told = left_behind(&unsettled, Some(Path::new("a.jsonl")));
+        assert_eq!(
+            told,
+            "left behind; `whimbrel sweep` removes it:\n  instances named wb-1, if any"
+        );
+        let told = left_behind(&unsettled, None);
+        assert_eq!(told, "left behind:\n  instances named wb-1, if any");
     }
 }

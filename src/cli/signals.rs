@@ -1,43 +1,44 @@
 //! Ctrl-C and SIGTERM: once to stop and clean up, twice to leave at once.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::future::pending;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::journal::Journal;
 use crate::runner::Canceller;
 
 use super::Exit;
 
-/// Comes back at the next Ctrl-C or SIGTERM.
-pub(super) async fn first() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        // Without handlers the signals end the process, and `sweep` finds the journal.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+/// Takes both signals from the moment it is made, also while nobody waits for the next.
+pub(super) struct Signals {
+    /// `None` if there can be no handlers: then the signals end the process, and `sweep` finds the
+    /// journal.
+    listeners: Option<(Signal, Signal)>,
 }
 
-/// Cancels the run at the first signal; at the second prints what is left and ends the process.
-pub(super) async fn obey(canceller: Canceller, journal: Journal) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return; // without handlers the signals end the process, and `sweep` finds the journal
-    };
-    let mut next = async || {
+impl Signals {
+    /// Installs the handlers; to be called within the runtime.
+    pub(super) fn listen() -> Self {
+        let interrupt = signal(SignalKind::interrupt());
+        Self { listeners: interrupt.and_then(|it| Ok((it, signal(SignalKind::terminate())?))).ok() }
+    }
+
+    /// Comes back at the next signal.
+    pub(super) async fn next(&mut self) {
+        let Some((interrupt, terminate)) = &mut self.listeners else { return pending().await };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    };
-    next().await;
+    }
+}
+
+/// Cancels the run at the first signal; at the second prints what is left and ends the process.
+pub(super) async fn obey(mut signals: Signals, canceller: Canceller, journal: Journal) {
+    signals.next().await;
     anstream::eprintln!("stopping: running scenarios are cleaned up; once more leaves at once");
     canceller.cancel();
-    first().await;
+    signals.next().await;
     leave(&journal);
 }
 

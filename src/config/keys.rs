@@ -11,10 +11,29 @@ pub struct Key {
     pub elsewhere: &'static str,
     /// What it sets, in one line.
     pub help: &'static str,
+    /// Where it may be set, beside flags, which are given for one run on one cloud.
+    pub(super) reach: Reach,
+}
+
+/// For which clouds a key may be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// For all or for one.
+    Any,
+    /// For all only.
+    All,
+    /// For one only.
+    One,
 }
 
 const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
-    Key { name, embedded: default, elsewhere: default, help }
+    two(name, default, default, help)
+}
+
+impl Key {
+    const fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
 }
 
 const fn two(
@@ -23,7 +42,7 @@ const fn two(
     elsewhere: &'static str,
     help: &'static str,
 ) -> Key {
-    Key { name, embedded, elsewhere, help }
+    Key { name, embedded, elsewhere, help, reach: Reach::Any }
 }
 
 /// The key of that name.
@@ -34,13 +53,17 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 /// All keys. Looking grows by a few per cent of the time already waited, so that a wait costs few
 /// requests and yet ends within a few per cent of the moment when it could.
 pub const KEYS: &[Key] = &[
-    key("cloud", "", "the cloud of clouds.yaml to run on; none: the embedded cloud"),
+    key("cloud", "", "the cloud of clouds.yaml to run on; none: the embedded cloud")
+        .reaching(Reach::All),
     two("concurrency", "16", "4", "scenarios that run side by side"),
     key("image", "", "image to boot, by name or id; none: the smallest that fits"),
     key("flavor", "", "flavor to boot, by name or id; none: the smallest that fits"),
     key("member", "", "the cloud of clouds.yaml with a plain member's credentials"),
-    key("allow", "", "what may be changed on a target that is not embedded: hosts"),
-    key("journal", ".whimbrel", "folder of the journals"),
+    // Set for all clouds it would open each that a run is ever pointed at.
+    key("allow", "", "what may be changed on a target that is not embedded: hosts")
+        .reaching(Reach::One),
+    // `sweep` has one folder to look in, whatever the clouds of the journals there.
+    key("journal", ".whimbrel", "folder of the journals").reaching(Reach::All),
     two("deadline.step", "30s", "15m", "longest time for one step"),
     two("deadline.scenario", "60s", "60m", "longest time for all steps of a scenario"),
     two("deadline.clean-up", "30s", "15m", "longest time for audit and clean-up of a scenario"),

@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::clouds::Environment;
-use super::keys::{self, KEYS};
+use super::keys::{self, KEYS, Key, Reach};
 use super::values;
 use crate::wait::{Backoff, Pace};
 
@@ -81,6 +82,16 @@ pub enum ConfigError {
         /// The key that is spelt most like it.
         nearest: Option<String>,
     },
+    /// A key that may not be set where it stands.
+    #[error("{origin}: {key} {why}")]
+    Misplaced {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        key: &'static str,
+        /// Why not there, and where it belongs.
+        why: &'static str,
+    },
     /// A value that can't be read.
     #[error("{}: {:?} is not right for {}; it takes {right}", setting.origin, setting.value, setting.key)]
     BadValue {
@@ -123,7 +134,7 @@ impl Layers {
         value: impl Into<String>,
     ) -> Result<(), ConfigError> {
         let origin = Origin::Flag(flag.to_owned());
-        known(key, &origin)?;
+        find(key, &origin)?;
         self.flags.insert(key.to_owned(), (value.into(), origin));
         Ok(())
     }
@@ -132,7 +143,8 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::UnknownKey`] for a variable that sets nothing.
+    /// [`ConfigError::UnknownKey`] for a variable that sets nothing, [`ConfigError::Misplaced`] for
+    /// what no variable may set.
     pub fn environment(&mut self, environment: &Environment) -> Result<(), ConfigError> {
         let spelt = |key: &str| format!("WHIMBREL_{}", key.to_uppercase().replace(['.', '-'], "_"));
         let ours = environment
@@ -145,6 +157,7 @@ impl Layers {
                 let nearest = nearest(name, names.iter().map(String::as_str));
                 return Err(ConfigError::UnknownKey { origin, key: name.to_owned(), nearest });
             };
+            may_reach(key, None, &origin)?;
             self.environment.insert(key.name.to_owned(), (value.to_owned(), origin));
         }
         Ok(())
@@ -154,7 +167,7 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// If it can't be read, is not TOML, or has a key that does not exist.
+    /// If it can't be read, is not TOML, or has a key that does not exist or not there.
     pub fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
@@ -163,7 +176,7 @@ impl Layers {
             message: error.to_string(),
         })?;
         let file = SettingsFile { path, text: &text };
-        file.flatten("", table.get_ref(), &mut self.file)
+        file.take_all(table.get_ref(), &mut self.file)
     }
 
     /// The value of a key that holds for every cloud, if it is not empty.
@@ -177,13 +190,29 @@ impl Layers {
     }
 }
 
-fn known(key: &str, origin: &Origin) -> Result<(), ConfigError> {
-    if keys::find(key).is_some() {
-        return Ok(());
-    }
-    let nearest = nearest(key, KEYS.iter().map(|key| key.name));
-    Err(ConfigError::UnknownKey { origin: origin.clone(), key: key.to_owned(), nearest })
+fn find(key: &str, origin: &Origin) -> Result<&'static Key, ConfigError> {
+    keys::find(key).ok_or_else(|| {
+        let nearest = nearest(key, KEYS.iter().map(|key| key.name));
+        ConfigError::UnknownKey { origin: origin.clone(), key: key.to_owned(), nearest }
+    })
 }
+
+/// Demands that `key` may be set for `cloud`, or for all of them.
+fn may_reach(key: &Key, cloud: Option<&str>, origin: &Origin) -> Result<(), ConfigError> {
+    let why = match (key.reach, cloud) {
+        (Reach::All, Some(_)) => {
+            "is the same for all clouds; write it above the first [table] of the file"
+        }
+        (Reach::One, None) => {
+            "would hold for every cloud here; write it under [clouds.NAME] in whimbrel.toml, or \
+             give the flag for a single run"
+        }
+        _ => return Ok(()),
+    };
+    Err(ConfigError::Misplaced { origin: origin.clone(), key: key.name, why })
+}
+
+type Values = BTreeMap<String, (String, Origin)>;
 
 /// A settings file while it is read.
 struct SettingsFile<'a> {
@@ -192,34 +221,49 @@ struct SettingsFile<'a> {
 }
 
 impl SettingsFile<'_> {
-    fn flatten(
-        &self,
-        prefix: &str,
-        table: &DeTable<'_>,
-        into: &mut BTreeMap<String, (String, Origin)>,
-    ) -> Result<(), ConfigError> {
+    /// Takes the whole file; the tables under `clouds` are each a cloud's own.
+    fn take_all(&self, table: &DeTable<'_>, into: &mut Values) -> Result<(), ConfigError> {
         for (name, value) in table {
-            let key = if prefix.is_empty() {
-                name.get_ref().to_string()
-            } else {
-                format!("{prefix}.{}", name.get_ref())
-            };
-            let line = self.text[..name.span().start].matches('\n').count() + 1;
-            let origin = Origin::File { path: self.path.to_owned(), line };
-            match value.get_ref() {
-                DeValue::Table(table) => self.flatten(&key, table, into)?,
-                value => {
-                    let general = match key.strip_prefix("clouds.") {
-                        Some(rest) => rest.split_once('.').map_or(rest, |(_, key)| key),
-                        None => &key,
-                    };
-                    known(general, &origin)?;
-                    into.insert(key.clone(), (as_text(value), origin));
+            match (name.get_ref().as_ref(), value.get_ref()) {
+                ("clouds", DeValue::Table(clouds)) => {
+                    for (cloud, value) in clouds {
+                        self.take(Some(cloud.get_ref()), "", cloud.span().start, value, into)?;
+                    }
                 }
+                (name_text, _) => self.take(None, name_text, name.span().start, value, into)?,
             }
         }
         Ok(())
     }
+
+    /// Takes what stands under `key`, which begins at the byte `start`.
+    fn take(
+        &self,
+        cloud: Option<&str>,
+        key: &str,
+        start: usize,
+        value: &Spanned<DeValue<'_>>,
+        into: &mut Values,
+    ) -> Result<(), ConfigError> {
+        if let DeValue::Table(table) = value.get_ref() {
+            for (name, value) in table {
+                let dot = if key.is_empty() { "" } else { "." };
+                let key = format!("{key}{dot}{}", name.get_ref());
+                self.take(cloud, &key, name.span().start, value, into)?;
+            }
+            return Ok(());
+        }
+        let line = self.text[..start].matches('\n').count() + 1;
+        let origin = Origin::File { path: self.path.to_owned(), line };
+        may_reach(find(key, &origin)?, cloud, &origin)?;
+        into.insert(in_file(cloud, key), (as_text(value.get_ref()), origin));
+        Ok(())
+    }
+}
+
+/// The name of a key of the file: a cloud's own, or that of all.
+fn in_file(cloud: Option<&str>, key: &str) -> String {
+    cloud.map_or_else(|| key.to_owned(), |cloud| format!("clouds.{cloud}.{key}"))
 }
 
 /// A TOML value as a flag would be written; a list is joined with commas.
@@ -248,7 +292,7 @@ impl View<'_> {
     /// The value of `key` with its origin; the default where nobody said anything.
     pub(super) fn text(&self, key: &str) -> Setting {
         let Layers { flags, environment, file } = self.layers;
-        let own = self.cloud.map(|cloud| format!("clouds.{cloud}.{key}"));
+        let own = self.cloud.map(|cloud| in_file(Some(cloud), key));
         let said = flags
             .get(key)
             .or_else(|| environment.get(key))

@@ -4,7 +4,8 @@
 //! Only this module reads the environment and the settings file. A key is written with dots
 //! (`pace.boot.limit`), in the file as tables, in the environment in capitals with underscores
 //! (`WHIMBREL_PACE_BOOT_LIMIT`), as a flag `--set pace.boot.limit=5m`. What stands in the file under
-//! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it.
+//! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it. `allow`
+//! stands only there or in a flag, `cloud` and `journal` never there.
 
 pub mod clouds;
 mod keys;

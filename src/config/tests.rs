@@ -66,6 +66,43 @@ fn a_clouds_own_section_holds_for_that_cloud_only() {
 }
 
 #[test]
+fn a_cloud_may_have_a_dot_in_its_name() {
+    let (_folder, path) = file("[clouds.'lab.one']\npace.boot.limit = '4s'\n");
+    let mut layers = Layers::default();
+    layers.file(&path).unwrap();
+    layers.flag("--cloud", "cloud", "lab.one").unwrap();
+    assert_eq!(Config::resolve(&layers).unwrap().paces.boot.limit, Duration::from_secs(4));
+}
+
+#[test]
+fn what_may_be_changed_is_allowed_for_one_cloud_and_never_for_all() {
+    let (_folder, path) = file("concurrency = 1\nallow = ['hosts']\n");
+    let error = Layers::default().file(&path).unwrap_err();
+    insta::assert_snapshot!(text(&error, &path), @"whimbrel.toml:2: allow would hold for every cloud here; write it under [clouds.NAME] in whimbrel.toml, or give the flag for a single run");
+    let error =
+        Layers::default().environment(&environment(&[("WHIMBREL_ALLOW", "hosts")])).unwrap_err();
+    insta::assert_snapshot!(error, @"WHIMBREL_ALLOW: allow would hold for every cloud here; write it under [clouds.NAME] in whimbrel.toml, or give the flag for a single run");
+    for flag in ["--allow", "--set"] {
+        let mut layers = Layers::default();
+        layers.flag("--cloud", "cloud", "lab").unwrap();
+        layers.flag(flag, "allow", "hosts").unwrap();
+        assert!(Config::resolve(&layers).unwrap().allow.contains(&Change::Hosts), "{flag}");
+    }
+}
+
+#[test]
+fn all_clouds_have_one_folder_of_journals() {
+    for (key, line) in [("journal", "journal = 'lab'"), ("cloud", "cloud = 'lab'")] {
+        let (_folder, path) = file(&format!("[clouds.lab]\n{line}\n"));
+        let error = Layers::default().file(&path).unwrap_err();
+        let right = format!(
+            "whimbrel.toml:2: {key} is the same for all clouds; write it above the first [table] of the file"
+        );
+        assert_eq!(text(&error, &path), right);
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
     let (_folder, path) = file("[pace.boot]\nlimits = '3s'\n");
     let error = Layers::default().file(&path).unwrap_err();

@@ -19,13 +19,17 @@ use super::need::Facts;
 use super::pending::Pending;
 use super::watch::{Migrations, Servers};
 
-/// What instances are booted from: ids.
+/// What instances are booted from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boot {
-    /// The image.
+    /// The image's id.
     pub image: String,
-    /// The flavor.
+    /// The flavor's id.
     pub flavor: String,
+    /// Its processors.
+    pub vcpus: u32,
+    /// Its memory in MiB.
+    pub ram: u64,
 }
 
 /// One account's way to a cloud.
@@ -52,7 +56,13 @@ impl Party {
     pub async fn boot(&self) -> Result<&Boot, DiscoverError> {
         let look = async || {
             let fit = discover::fit(&self.compute, &self.wanted).await?;
-            Ok(Boot { image: fit.image.id, flavor: fit.flavor.id })
+            let flavor = fit.flavor;
+            Ok(Boot {
+                image: fit.image.id,
+                flavor: flavor.id,
+                vcpus: flavor.vcpus,
+                ram: flavor.ram,
+            })
         };
         self.boot.get_or_try_init(look).await
     }

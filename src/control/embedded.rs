@@ -17,7 +17,9 @@ pub(super) struct Embedded {
 
 /// Starts a cloud with so many computes.
 pub(super) async fn start(computes: usize) -> Result<Embedded, OpenError> {
-    let settings = sim::Settings { computes, ..sim::Settings::default() };
+    // A scenario may boot as many instances as it says: its cloud is its own.
+    let quotas = sim::Quotas { instances: -1, cores: -1, ram: -1, ..sim::Quotas::default() };
+    let settings = sim::Settings { computes, quotas, ..sim::Settings::default() };
     let cloud = sim::Cloud::start(settings).await.map_err(OpenError::Embedded)?;
     let url: Url = cloud.auth_url().parse().expect("the embedded cloud's own address is a URL");
     let accounts = cloud.accounts();

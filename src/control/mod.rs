@@ -4,15 +4,18 @@
 //! gives each scenario a [`Cloud`]: of its own on the embedded target, a view with its own log of
 //! requests on any other.
 
+mod access;
 mod cloud;
 mod embedded;
 mod need;
 mod pending;
+mod room;
 mod target;
 mod watch;
 
+pub use access::Elsewhere;
 pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
-pub use need::{Facts, Need};
+pub use need::{AtOnce, Facts, Need, Room};
 pub use pending::Pending;
 pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};

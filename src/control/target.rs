@@ -13,14 +13,19 @@ use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
 use crate::wait::Feed;
 
+use super::access;
 use super::cloud::{Cloud, Consumers, Party};
 use super::embedded;
 use super::need::{Facts, Need};
 use super::pending::Pending;
+use super::room;
 use super::watch::{Migrations, Servers};
 
 /// How many computes an embedded cloud has where a scenario does not ask for more.
 const EMBEDDED_COMPUTES: usize = 3;
+
+/// How many it can have; as many as `whimbrel cloud --hosts` takes.
+const MOST_EMBEDDED_COMPUTES: usize = 1000;
 
 /// What a run is pointed at.
 pub struct Target {
@@ -33,9 +38,9 @@ pub struct Target {
 }
 
 /// The parties of a cloud that all scenarios share.
-struct Shared {
-    operator: Party,
-    member: Option<Party>,
+pub(super) struct Shared {
+    pub(super) operator: Party,
+    pub(super) member: Option<Party>,
 }
 
 impl Shared {
@@ -81,6 +86,9 @@ pub enum OpenError {
     /// The journal can't be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A journal's cloud is another one now.
+    #[error(transparent)]
+    Elsewhere(#[from] access::Elsewhere),
     /// The embedded cloud can't be started.
     #[error("the embedded cloud can't be started")]
     Embedded(#[source] std::io::Error),
@@ -89,7 +97,14 @@ pub enum OpenError {
 impl OpenError {
     /// Whether the user's configuration is at fault, and not the cloud.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Clouds(_) | Self::Session(_))
+        matches!(
+            self,
+            Self::Clouds(_)
+                | Self::Session(_)
+                | Self::Journal(_)
+                | Self::Elsewhere(_)
+                | Self::Discover(DiscoverError::NoSuch { .. } | DiscoverError::Ambiguous { .. })
+        )
     }
 }
 
@@ -117,8 +132,13 @@ impl Target {
     }
 
     fn embedded(config: Config, run: RunId) -> Self {
-        let facts =
-            Facts { computes: None, member: true, allow: [Change::Hosts].into(), shared: false };
+        let facts = Facts {
+            computes: Some(MOST_EMBEDDED_COMPUTES),
+            rooms: Vec::new(),
+            member: true,
+            allow: [Change::Hosts].into(),
+            shared: false,
+        };
         let heading = vec!["target: embedded cloud, one for each scenario".to_owned()];
         Self { config, journal: Journal::in_memory(run), facts, heading, shared: None }
     }
@@ -145,11 +165,12 @@ impl Target {
         }
         let facts = Facts {
             computes: Some(usable),
+            rooms: room::of(&shared, name).await?,
             member: shared.member.is_some(),
             allow: config.allow.clone(),
             shared: true,
         };
-        let journal = Journal::create(&config.journal, run, name, config.member.as_deref())?;
+        let journal = access::begin_journal(&config, run, name, &shared).await?;
         Ok(Self { config, journal, facts, heading, shared: Some(shared) })
     }
 
@@ -163,14 +184,17 @@ impl Target {
         left: &Left,
         clouds: &Clouds,
     ) -> Result<Cloud, OpenError> {
+        access::same_urls(left, clouds)?;
         let shared = Shared::log_in(config, &left.run, &left.cloud, clouds).await?;
+        access::same_projects(left, &shared).await?;
         let facts = Facts {
             computes: None,
+            rooms: Vec::new(),
             member: shared.member.is_some(),
             allow: BTreeSet::new(),
             shared: true,
         };
-        let journal = Journal::in_memory(left.run.clone());
+        let journal = left.journal().clone();
         let target = Self {
             config: config.clone(),
             journal,
@@ -219,7 +243,7 @@ impl Target {
             None => {
                 let wanted = needs.iter().filter_map(|need| match need {
                     Need::Computes(count) => Some(*count),
-                    Need::Member | Need::Change(_) => None,
+                    Need::Instances(..) | Need::Member | Need::Change(_) => None,
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;

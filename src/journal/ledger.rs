@@ -2,14 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::{Account, Entry, ServiceBefore};
+use super::{Account, Entry, ServiceBefore, ServiceSet};
 use crate::events::names::{ComputeName, ServerId};
 
 /// What is made or changed so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
     instances: BTreeMap<String, (Account, Vec<ServerId>)>,
-    computes: BTreeMap<ComputeName, ServiceBefore>,
+    computes: BTreeMap<ComputeName, ServiceChanged>,
+}
+
+/// What a run did to a compute's service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceChanged {
+    /// What it was at first.
+    pub before: ServiceBefore,
+    /// Whether the run disabled it.
+    pub disabled: bool,
+    /// Whether the run forced it down.
+    pub forced_down: bool,
 }
 
 /// What is left to undo.
@@ -17,8 +28,8 @@ pub struct Ledger {
 pub struct Unsettled {
     /// The names under which instances were asked for, with whose credentials, and those seen.
     pub instances: Vec<(Account, String, Vec<ServerId>)>,
-    /// The computes whose service was changed, with what it was.
-    pub computes: Vec<(ComputeName, ServiceBefore)>,
+    /// The computes whose service was changed, with what it was and what was done.
+    pub computes: Vec<(ComputeName, ServiceChanged)>,
 }
 
 impl Unsettled {
@@ -36,8 +47,8 @@ impl Unsettled {
                 format!("instances named {name}: {}", ids.join(", "))
             }
         });
-        let computes = self.computes.iter().map(|(compute, before)| {
-            let word = if before.enabled { "enabled" } else { "disabled" };
+        let computes = self.computes.iter().map(|(compute, changed)| {
+            let word = if changed.before.enabled { "enabled" } else { "disabled" };
             format!("the service of {compute}, which was {word}")
         });
         instances.chain(computes).collect()
@@ -62,8 +73,11 @@ impl Ledger {
             Entry::Removed { name } => {
                 self.instances.remove(&name);
             }
-            Entry::Changing { compute, before } => {
-                self.computes.entry(compute).or_insert(before);
+            Entry::Changing { compute, before, set } => {
+                let untouched = ServiceChanged { before, disabled: false, forced_down: false };
+                let changed = self.computes.entry(compute).or_insert(untouched);
+                changed.disabled |= set != Some(ServiceSet::ForcedDown);
+                changed.forced_down |= set != Some(ServiceSet::Disabled);
             }
             Entry::Restored { compute } => {
                 self.computes.remove(&compute);
@@ -81,7 +95,7 @@ impl Ledger {
             computes: self
                 .computes
                 .iter()
-                .map(|(compute, before)| (compute.clone(), before.clone()))
+                .map(|(compute, changed)| (compute.clone(), changed.clone()))
                 .collect(),
         }
     }

@@ -4,102 +4,52 @@
 //! of is sent. So whatever a run leaves behind, however it ended, `sweep` can find. The file is
 //! locked while its run lives, and removed when nothing is left to undo.
 
+mod disk;
+mod entry;
 mod ledger;
+mod left;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
-use crate::events::names::{ComputeName, RunId, ServerId};
-pub use ledger::{Ledger, Unsettled};
-
-/// Whose credentials a thing was made with; it is found and removed with the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Account {
-    /// The cloud that the run was pointed at.
-    Operator,
-    /// The plain member beside it (setting `member`).
-    Member,
-}
-
-/// What a compute's service was before a run changed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceBefore {
-    /// Whether the scheduler might choose it.
-    pub enabled: bool,
-    /// The reason that stood with a disabled service.
-    pub disabled_reason: Option<String>,
-    /// Whether it was forced down.
-    pub forced_down: bool,
-}
-
-/// One line of a journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "entry")]
-pub enum Entry {
-    /// The first line: which run on which cloud.
-    Run {
-        /// The run.
-        run: RunId,
-        /// The cloud's name in `clouds.yaml`.
-        cloud: String,
-        /// The name in `clouds.yaml` of the plain member's view of it, if the run had one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        member: Option<String>,
-        /// When the run began.
-        started: jiff::Timestamp,
-    },
-    /// Instances of this name are about to be created; the cloud appends `-1`, `-2`, … where one
-    /// request asks for several.
-    Creating {
-        /// With whose credentials.
-        account: Account,
-        /// The unique name that the request carries.
-        name: String,
-    },
-    /// Such an instance was seen.
-    Created {
-        /// The name of the request.
-        name: String,
-        /// The instance.
-        id: ServerId,
-    },
-    /// Nothing that was created under this name is left.
-    Removed {
-        /// The name of the request.
-        name: String,
-    },
-    /// A compute's service is about to be changed.
-    Changing {
-        /// The compute.
-        compute: ComputeName,
-        /// What it was; only the first such line of a compute counts.
-        before: ServiceBefore,
-    },
-    /// A compute's service is as it was.
-    Restored {
-        /// The compute.
-        compute: ComputeName,
-    },
-}
+use crate::events::names::RunId;
+use disk::Disk;
+pub use entry::{Access, Account, Entry, ServiceBefore, ServiceSet, disabled_reason};
+pub use ledger::{Ledger, ServiceChanged, Unsettled};
+pub use left::{Blank, Found, Left, left_in};
 
 /// A journal that can't be written or read.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal {} can't be {doing}", path.display())]
+#[error("the journal {}{} can't be {doing}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct JournalError {
     /// The file, or the folder of the journals.
     pub path: PathBuf,
+    /// Counted from 1, where one line is at fault.
+    pub line: Option<usize>,
     /// "written", "read" and the like.
     pub doing: &'static str,
     /// Why.
     #[source]
     pub source: io::Error,
+}
+
+impl JournalError {
+    /// Makes it of the system's error.
+    fn at(path: &Path, line: Option<usize>, doing: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self { path: path.to_owned(), line, doing, source }
+    }
+}
+
+/// A cloud of `clouds.yaml` as a run uses it.
+#[derive(Clone, Copy, Debug)]
+pub struct Used<'a> {
+    /// Its name.
+    pub cloud: &'a str,
+    /// What the name means.
+    pub access: &'a Access,
 }
 
 /// The journal of the run that is going on; a clone writes the same one.
@@ -116,15 +66,19 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     /// `None`: the cloud ends with this process, so a later one could find nothing.
-    file: Option<(PathBuf, File)>,
+    disk: Option<Disk>,
     /// What all scopes wrote.
     ledger: Ledger,
 }
 
 impl Journal {
-    fn new(run: RunId, file: Option<(PathBuf, File)>) -> Self {
-        let file = Arc::new(Mutex::new(Inner { file, ledger: Ledger::default() }));
-        Self { run, file, scope: Arc::default() }
+    fn new(run: RunId, disk: Option<Disk>, ledger: Ledger) -> Self {
+        Self { run, file: Arc::new(Mutex::new(Inner { disk, ledger })), scope: Arc::default() }
+    }
+
+    /// The journal of a run that has ended, in which it is noted what is undone since.
+    fn continued(run: RunId, disk: Disk, ledger: Ledger) -> Self {
+        Self::new(run, Some(disk), ledger)
     }
 
     /// The same journal for one scenario.
@@ -134,11 +88,10 @@ impl Journal {
 
     /// A journal that ends with the process, for a cloud that does so too.
     pub fn in_memory(run: RunId) -> Self {
-        Self::new(run, None)
+        Self::new(run, None, Ledger::default())
     }
 
-    /// Begins the journal `RUN.jsonl` of `run` in `folder`, which is made if need be; `cloud` and
-    /// `member` are names in `clouds.yaml`.
+    /// Begins the journal `RUN.jsonl` of `run` in `folder`, which is made if need be.
     ///
     /// # Errors
     ///
@@ -146,23 +99,17 @@ impl Journal {
     pub fn create(
         folder: &Path,
         run: RunId,
-        cloud: &str,
-        member: Option<&str>,
+        operator: Used<'_>,
+        member: Option<Used<'_>>,
     ) -> Result<Self, JournalError> {
-        let path = folder.join(format!("{run}.jsonl"));
-        let failed = |doing| {
-            let path = path.clone();
-            move |source| JournalError { path, doing, source }
-        };
-        std::fs::create_dir_all(folder).map_err(failed("made"))?;
-        let file =
-            OpenOptions::new().create_new(true).append(true).open(&path).map_err(failed("made"))?;
-        file.lock().map_err(failed("locked"))?;
-        let journal = Self::new(run.clone(), Some((path, file)));
+        let disk = Disk::create(folder, &format!("{run}.jsonl"))?;
+        let journal = Self::new(run.clone(), Some(disk), Ledger::default());
         journal.write(Entry::Run {
             run,
-            cloud: cloud.to_owned(),
-            member: member.map(str::to_owned),
+            cloud: operator.cloud.to_owned(),
+            access: Some(operator.access.clone()),
+            member: member.map(|member| member.cloud.to_owned()),
+            member_access: member.map(|member| member.access.clone()),
             started: jiff::Timestamp::now(),
         })?;
         Ok(journal)
@@ -180,15 +127,10 @@ impl Journal {
     /// If it can't be written; then what it speaks of must not be done.
     pub fn write(&self, entry: Entry) -> Result<(), JournalError> {
         let mut inner = self.lock();
-        if let Some((path, file)) = &mut inner.file {
+        if let Some(disk) = &mut inner.disk {
             let mut line = serde_json::to_vec(&entry).expect("entries are always JSON");
             line.push(b'\n');
-            let written = file.write_all(&line).and_then(|()| file.sync_data());
-            written.map_err(|source| JournalError {
-                path: path.clone(),
-                doing: "written",
-                source,
-            })?;
+            disk.append(&line)?;
         }
         inner.ledger.take(entry.clone());
         self.scope.lock().unwrap_or_else(PoisonError::into_inner).take(entry);
@@ -207,7 +149,7 @@ impl Journal {
 
     /// Where the journal is, if it outlives the process.
     pub fn path(&self) -> Option<PathBuf> {
-        self.lock().file.as_ref().map(|(path, _)| path.clone())
+        self.lock().disk.as_ref().map(|disk| disk.path.clone())
     }
 
     /// Ends the journal: the file is removed if nothing is left to undo, and kept otherwise.
@@ -216,108 +158,18 @@ impl Journal {
     ///
     /// If the file can't be removed.
     pub fn close(self) -> Result<Unsettled, JournalError> {
-        let inner = self.lock();
-        let unsettled = inner.ledger.unsettled();
-        if let (true, Some((path, _))) = (unsettled.is_empty(), &inner.file) {
-            remove(path)?;
+        let unsettled = self.unsettled_in_all();
+        if unsettled.is_empty() {
+            self.remove()?;
         }
         Ok(unsettled)
+    }
+
+    fn remove(&self) -> Result<(), JournalError> {
+        self.lock().disk.as_ref().map_or(Ok(()), Disk::remove)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn remove(path: &Path) -> Result<(), JournalError> {
-    std::fs::remove_file(path).map_err(|source| JournalError {
-        path: path.to_owned(),
-        doing: "removed",
-        source,
-    })
-}
-
-/// The journal of a run that has ended, held so that nobody else sweeps it at the same time.
-#[derive(Debug)]
-pub struct Left {
-    /// The file.
-    pub path: PathBuf,
-    /// The run.
-    pub run: RunId,
-    /// The cloud's name in `clouds.yaml`.
-    pub cloud: String,
-    /// The name of the plain member's view of it, if the run had one.
-    pub member: Option<String>,
-    /// When the run began.
-    pub started: jiff::Timestamp,
-    /// What it made or changed and did not undo.
-    pub unsettled: Unsettled,
-    _lock: File,
-}
-
-impl Left {
-    /// Removes the journal, because what it speaks of is undone.
-    ///
-    /// # Errors
-    ///
-    /// If the file can't be removed.
-    pub fn settled(self) -> Result<(), JournalError> {
-        remove(&self.path)
-    }
-}
-
-/// The journals in `folder` whose runs have ended. Those of living runs are passed over.
-///
-/// # Errors
-///
-/// If a journal can't be read. A last line that was cut short by a kill is left out: what it
-/// speaks of was never sent.
-pub fn left_in(folder: &Path) -> Result<Vec<Left>, JournalError> {
-    let failed = |source| JournalError { path: folder.to_owned(), doing: "listed", source };
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut left = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
-            left.extend(read(&path)?);
-        }
-    }
-    left.sort_by_key(|left| left.started);
-    Ok(left)
-}
-
-/// Reads one journal; `None` if its run still lives, or died before it wrote anything.
-fn read(path: &Path) -> Result<Option<Left>, JournalError> {
-    let failed = |doing| move |source| JournalError { path: path.to_owned(), doing, source };
-    let file = File::open(path).map_err(failed("read"))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
-        Ok(()) => {}
-    }
-    let text = std::fs::read_to_string(path).map_err(failed("read"))?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut ledger = Ledger::default();
-    let mut began = None;
-    for line in whole.lines() {
-        let entry = serde_json::from_str(line).map_err(io::Error::from).map_err(failed("read"))?;
-        match entry {
-            Entry::Run { run, cloud, member, started } => {
-                began = Some((run, cloud, member, started));
-            }
-            entry => ledger.take(entry),
-        }
-    }
-    Ok(began.map(|(run, cloud, member, started)| Left {
-        path: path.to_owned(),
-        run,
-        cloud,
-        member,
-        started,
-        unsettled: ledger.unsettled(),
-        _lock: file,
-    }))
 }

@@ -6,7 +6,7 @@ use crate::api::compute::{ServiceChange, ServiceRecord};
 use crate::config::Change;
 use crate::control::Cloud;
 use crate::events::names::ComputeName;
-use crate::journal::{Entry, ServiceBefore};
+use crate::journal::{Entry, ServiceBefore, ServiceChanged, ServiceSet, disabled_reason};
 
 use super::{Instance, Problem, look};
 
@@ -62,15 +62,26 @@ pub async fn all_other_than(cloud: &Cloud, own: &ComputeName) -> Result<Vec<Comp
     Ok(usable)
 }
 
-/// One compute, other than `own`, that may be used.
+/// One compute, other than `own`, that may be used; of its zone if there is one, because instances
+/// may be tied to that. Each scenario of a run begins with another, so that those that run side by
+/// side don't all go to the same.
 ///
 /// # Errors
 ///
 /// [`Problem::Seen`] if there is none.
 pub async fn another_than(cloud: &Cloud, own: &ComputeName) -> Result<ComputeName, Problem> {
+    let mut services = services(cloud).await?;
+    services.sort_by(|a, b| a.host.cmp(&b.host));
+    let zone =
+        services.iter().find(|service| service.host == *own).and_then(|own| own.zone.clone());
+    services.retain(|service| may_be_used(service) && service.host != *own);
+    let (near, far): (Vec<_>, Vec<_>) =
+        services.into_iter().partition(|service| service.zone == zone);
+    let choice = if near.is_empty() { far } else { near };
     let none =
         || Problem::seen(format!("there is no other compute than {own} that is enabled and up"));
-    all_other_than(cloud, own).await?.into_iter().next().ok_or_else(none)
+    let turn = cloud.number.checked_rem(choice.len()).ok_or_else(none)?;
+    Ok(choice[turn].host.clone())
 }
 
 /// Takes `compute` out of the scheduler's choice until clean-up.
@@ -79,12 +90,8 @@ pub async fn another_than(cloud: &Cloud, own: &ComputeName) -> Result<ComputeNam
 ///
 /// If the target does not allow that, or the cloud refuses.
 pub async fn disable(cloud: &Cloud, compute: &ComputeName) -> Result<(), Problem> {
-    change(
-        cloud,
-        compute,
-        ServiceChange::Disable { reason: Some("a scenario of whimbrel".to_owned()) },
-    )
-    .await
+    let reason = Some(disabled_reason(cloud.journal.run()));
+    change(cloud, compute, ServiceSet::Disabled, ServiceChange::Disable { reason }).await
 }
 
 /// Makes the cloud take `compute` for dead until clean-up. Its instances go on running.
@@ -93,12 +100,13 @@ pub async fn disable(cloud: &Cloud, compute: &ComputeName) -> Result<(), Problem
 ///
 /// If the target does not allow that, or the cloud refuses.
 pub async fn force_down(cloud: &Cloud, compute: &ComputeName) -> Result<(), Problem> {
-    change(cloud, compute, ServiceChange::ForceDown(true)).await
+    change(cloud, compute, ServiceSet::ForcedDown, ServiceChange::ForceDown(true)).await
 }
 
 async fn change(
     cloud: &Cloud,
     compute: &ComputeName,
+    set: ServiceSet,
     change: ServiceChange,
 ) -> Result<(), Problem> {
     // The plan skips such a scenario where it is not allowed; this holds even if the plan is wrong.
@@ -113,9 +121,10 @@ async fn change(
         disabled_reason: service.disabled_reason.clone(),
         forced_down: service.forced_down.unwrap_or(false),
     };
-    cloud.journal.write(Entry::Changing { compute: compute.clone(), before })?;
-    cloud.operator.compute.change_service(&service, &change).await?;
-    Ok(())
+    cloud.journal.write(Entry::Changing { compute: compute.clone(), before, set: Some(set) })?;
+    let compute = cloud.operator.compute.clone();
+    let request = async move { compute.change_service(&service, &change).await };
+    Ok(cloud.pending.carry_out(request).await?)
 }
 
 async fn service(cloud: &Cloud, compute: &ComputeName) -> Result<ServiceRecord, Problem> {
@@ -123,29 +132,61 @@ async fn service(cloud: &Cloud, compute: &ComputeName) -> Result<ServiceRecord, 
     services(cloud).await?.into_iter().find(|service| service.host == *compute).ok_or_else(gone)
 }
 
-/// Puts the service of `compute` back to what it was.
+/// Puts the service of `compute` back to what it was, as far as it still is what the run set.
 ///
 /// # Errors
 ///
-/// If the cloud refuses or can't be asked; then the journal keeps it.
+/// If the cloud refuses or can't be asked, or if somebody else has changed the service since: then
+/// that is left as it is, and the journal keeps the compute.
 pub async fn restore(
     cloud: &Cloud,
     compute: &ComputeName,
-    before: &ServiceBefore,
+    changed: &ServiceChanged,
 ) -> Result<(), Problem> {
     let now = service(cloud, compute).await?;
     let api = &cloud.operator.compute;
-    if now.forced_down.unwrap_or(false) != before.forced_down {
-        api.change_service(&now, &ServiceChange::ForceDown(before.forced_down)).await?;
+    // That a service is forced down carries no reason: where it still is, it is taken for ours.
+    if changed.forced_down && !changed.before.forced_down && now.forced_down == Some(true) {
+        api.change_service(&now, &ServiceChange::ForceDown(false)).await?;
     }
-    if now.is_enabled() != before.enabled {
-        let back = match before.enabled {
-            true => ServiceChange::Enable,
-            false => ServiceChange::Disable { reason: before.disabled_reason.clone() },
-        };
-        api.change_service(&now, &back).await?;
+    if changed.disabled {
+        match way_back(&now, &changed.before, &disabled_reason(cloud.journal.run())) {
+            WayBack::Done => {}
+            WayBack::By(change) => api.change_service(&now, &change).await?,
+            WayBack::NotOurs(seen) => return Err(Problem::seen(seen)),
+        }
     }
     Ok(cloud.journal.write(Entry::Restored { compute: compute.clone() })?)
+}
+
+/// What leads from a service that was disabled back to what it was.
+#[derive(Debug, PartialEq, Eq)]
+enum WayBack {
+    /// Nothing: it is so.
+    Done,
+    By(ServiceChange),
+    /// Somebody else has changed it; how it is now.
+    NotOurs(String),
+}
+
+fn way_back(now: &ServiceRecord, before: &ServiceBefore, ours: &str) -> WayBack {
+    let reason = now.disabled_reason.as_deref();
+    match (now.is_enabled(), before.enabled) {
+        (true, true) => WayBack::Done,
+        (false, true) if reason == Some(ours) => WayBack::By(ServiceChange::Enable),
+        (false, false) if reason == Some(ours) => {
+            WayBack::By(ServiceChange::Disable { reason: before.disabled_reason.clone() })
+        }
+        (false, false) if reason == before.disabled_reason.as_deref() => WayBack::Done,
+        (true, false) => WayBack::NotOurs(
+            "somebody has enabled it since; it was disabled before the run, and is left enabled"
+                .to_owned(),
+        ),
+        (false, _) => WayBack::NotOurs(format!(
+            "somebody else has disabled it since ({}); it is left disabled",
+            reason.unwrap_or("without a reason")
+        )),
+    }
 }
 
 /// Demands that `instance` is not on `compute`.
@@ -159,6 +200,10 @@ pub async fn confirm_not_on(
     compute: &ComputeName,
 ) -> Result<(), Problem> {
     let server = look(cloud, instance).await?;
+    if server.host.is_none() {
+        let name = &instance.name;
+        return Err(Problem::seen(format!("the cloud does not say on which compute {name} is")));
+    }
     match server.host.as_ref() == Some(compute) {
         true => Err(Problem::seen(format!("{} is on {compute}, which is disabled", instance.name))),
         false => Ok(()),
@@ -171,5 +216,48 @@ impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.0.iter().map(ComputeName::as_str).collect();
         f.write_str(&names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "whimbrel run abcdefgh";
+
+    fn now(status: &str, reason: Option<&str>) -> ServiceRecord {
+        ServiceRecord {
+            id: "1".to_owned(),
+            host: ComputeName::new("c1"),
+            binary: "nova-compute".to_owned(),
+            state: "up".to_owned(),
+            status: status.to_owned(),
+            disabled_reason: reason.map(str::to_owned),
+            forced_down: None,
+            zone: None,
+        }
+    }
+
+    fn before(enabled: bool, reason: Option<&str>) -> ServiceBefore {
+        ServiceBefore { enabled, disabled_reason: reason.map(str::to_owned), forced_down: false }
+    }
+
+    #[test]
+    fn only_what_the_run_disabled_is_enabled_again() {
+        let back = |now: ServiceRecord| way_back(&now, &before(true, None), OURS);
+        assert_eq!(back(now("enabled", None)), WayBack::Done);
+        assert_eq!(back(now("disabled", Some(OURS))), WayBack::By(ServiceChange::Enable));
+        for theirs in [Some("broken fan"), Some("whimbrel run another"), None] {
+            assert!(matches!(back(now("disabled", theirs)), WayBack::NotOurs(_)), "{theirs:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_disabled_before_gets_its_reason_back() {
+        let back = |now: ServiceRecord| way_back(&now, &before(false, Some("broken fan")), OURS);
+        let disable = ServiceChange::Disable { reason: Some("broken fan".to_owned()) };
+        assert_eq!(back(now("disabled", Some(OURS))), WayBack::By(disable));
+        assert_eq!(back(now("disabled", Some("broken fan"))), WayBack::Done);
+        assert!(matches!(back(now("enabled", None)), WayBack::NotOurs(_)));
     }
 }

@@ -13,6 +13,7 @@ mod text;
 pub use console::Console;
 pub use fold::Run;
 pub use junit::junit;
+pub(crate) use text::shell_word;
 
 #[cfg(test)]
 mod tests;

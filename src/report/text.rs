@@ -138,7 +138,7 @@ pub(super) fn squeezed(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// `text` as one word of a POSIX shell.
-pub(super) fn shell_word(text: &str) -> Cow<'_, str> {
+pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "/._-:@+=,%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         Cow::Borrowed(text)

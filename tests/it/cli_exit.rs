@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use whimbrel::sim::{BootPhase, Disturbance, Service};
+use whimbrel::sim::{BootPhase, Disturbance, Service, Settings};
 
 use crate::support::{Bench, Folder, feature};
 
@@ -113,6 +113,44 @@ fn a_cloud_that_nobody_serves_exits_3() {
 }
 
 #[test]
+fn an_image_that_is_not_there_is_the_users_mistake_and_one_too_large_the_clouds() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    for (kind, flag) in [("image", "--image"), ("flavor", "--flavor")] {
+        let told = bench.run(&["one.feature", flag, "no-such"]).exits(2);
+        told.says(&[&format!("the cloud has no {kind} `no-such`; it has: ")]);
+    }
+    let large = ["one.feature", "--image", "guest-desktop", "--flavor", "tiny"];
+    bench.run(&large).exits(3).says(&["no flavor is large enough"]);
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_cloud_that_says_to_come_back_in_all_eternity_exits_3() {
+    let bench = Bench::new();
+    let never = Disturbance::Answer { status: 503, retry_after: Some(u64::MAX) };
+    bench.control().disturb(Service::Compute, Some("GET"), 1000, never);
+    bench.scenario(RIGHT).exits(3).says(&["the cloud sim can't be used", "503"]);
+}
+
+#[test]
+fn a_signal_while_the_target_is_being_opened_exits_130() {
+    for signal in ["INT", "TERM"] {
+        let bench = Bench::new();
+        let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = silent.local_addr().unwrap().to_string();
+        let clouds = bench.folder.read("clouds.yaml");
+        let clouds = clouds.replace(&bench.sim.cloud.address().to_string(), &address);
+        bench.folder.write("clouds.yaml", &clouds);
+        let run = bench.start_scenario(RIGHT, &[]);
+        let _connection = silent.accept().unwrap();
+        run.signal(signal);
+        run.ended().exits(130).says(&["stopped before anything was run"]);
+        assert!(bench.folder.journals().is_empty());
+    }
+}
+
+#[test]
 fn a_wrong_password_exits_3_is_tried_once_and_not_printed() {
     let bench = Bench::new();
     bench.folder.write("one.feature", &feature(RIGHT));
@@ -149,6 +187,44 @@ fn a_run_that_skips_everything_exits_4_with_the_reason_of_each() {
     told.says(&["setting `member`", "setting `allow`", "2 skipped"]);
     assert_eq!(bench.ever_booted(), 0);
     assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn more_computes_than_anybody_has_are_not_started() {
+    let folder = Folder::quick();
+    for count in ["1001", "99999999999999999999999"] {
+        folder.write("one.feature", &feature(&format!("Given a cloud with {count} computes")));
+        folder.run(&["one.feature"]).exits(4).says(&["and there are 1000", "1 skipped"]);
+    }
+}
+
+#[test]
+fn a_scenario_that_the_quota_has_no_room_for_is_skipped() {
+    let bench = Bench::limited(Settings::default());
+    let told = bench.scenario(r#"Given 11 instances "web" booted together"#).exits(4);
+    let reason = "it needs 11 instances at the same time, and the quota leaves room for 10";
+    told.says(&[reason, "1 skipped"]);
+    assert_eq!(bench.ever_booted(), 0);
+}
+
+#[test]
+fn the_embedded_cloud_has_room_for_as_many_instances_as_a_scenario_says() {
+    let folder = Folder::quick();
+    folder.write("one.feature", &feature(r#"Given 25 instances "web" booted together"#));
+    folder.run(&["one.feature"]).exits(0).says(&["1 passed"]);
+}
+
+#[test]
+fn as_many_scenarios_run_at_once_as_the_quota_has_room_for() {
+    let bench = Bench::limited(Settings::default());
+    let one = "\n  Scenario: More\n    Given 5 instances \"web\" booted together\n";
+    bench.folder.write("one.feature", &format!("Feature: Many{}", one.repeat(6)));
+    let told = bench.run(&["one.feature", "--concurrency", "6"]).exits(0);
+    let heading = "quota leaves room for 10 instances: 2 scenarios at a time";
+    told.says(&[heading, "6 scenarios: 6 passed"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    let told = bench.run(&["one.feature", "--concurrency", "1"]).exits(0);
+    told.never_says("quota");
 }
 
 #[test]
@@ -194,6 +270,22 @@ fn one_signal_stops_the_run_which_cleans_up_and_exits_130() {
         assert!(bench.snapshot().is_empty(), "{signal}: {:?}", bench.snapshot());
         assert!(bench.folder.journals().is_empty(), "{signal}");
     }
+}
+
+#[test]
+fn a_report_that_could_not_be_written_counts_for_more_than_a_failure_but_not_than_a_signal() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(WRONG));
+    let full = ["one.feature", "--junit", "/dev/full"];
+    bench.run(&full).exits(2).says(&["1 scenario: 1 failed", "--junit /dev/full"]);
+
+    bench.control().hold_boots(BootPhase::Spawning);
+    let run = bench.start(&full);
+    bench.until("an instance is being booted", |cloud| cloud.instances == 1);
+    run.signal("INT");
+    run.ended().exits(130).says(&["--junit /dev/full"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
 }
 
 #[test]

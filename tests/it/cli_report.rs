@@ -109,13 +109,22 @@ fn a_junit_report_holds_each_scenario_once_and_where_a_failed_one_stands() {
 }
 
 #[test]
-fn a_report_that_can_not_be_written_exits_2_but_the_journal_is_settled() {
+fn a_report_that_can_not_be_written_exits_2_before_anything_is_asked_for() {
     let bench = Bench::new();
     bench.folder.write("one.feature", &feature(r#"Given a running instance "web""#));
     let told = bench.run(&["one.feature", "--junit", "one.feature/junit.xml"]).exits(2);
-    told.says(&["--junit one.feature/junit.xml", "1 passed"]);
-    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
-    assert!(bench.folder.journals().is_empty(), "{:?}", bench.folder.journals());
+    told.says(&["--junit one.feature/junit.xml"]);
+    assert_eq!(bench.requests(), [""; 0]);
+}
+
+#[test]
+fn the_command_to_run_it_again_can_be_given_to_a_shell() {
+    let bench = Bench::new();
+    bench.folder.write("my settings.toml", &bench.folder.read("whimbrel.toml"));
+    bench.folder.write("one.feature", &feature(WRONG));
+    let set = "image=guest-minimal";
+    let told = bench.run(&["one.feature", "--config", "my settings.toml", "--set", set]).exits(1);
+    told.says(&["--config 'my settings.toml' --set image=guest-minimal one.feature:2"]);
 }
 
 #[test]

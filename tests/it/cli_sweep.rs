@@ -2,7 +2,7 @@
 //! own state.
 
 use serde_json::json;
-use whimbrel::sim::{BootPhase, MigrationPhase, Settings};
+use whimbrel::sim::{BootPhase, Disturbance, MigrationPhase, Service, Settings};
 
 use crate::support::{Bench, Folder, Running, until};
 
@@ -199,7 +199,9 @@ fn a_cloud_that_is_gone_does_not_keep_others_from_being_swept() {
     let gone = Bench::new();
     booting(&gone, &[]).kill();
     let [journal] = gone.folder.journals().try_into().unwrap();
+    let [there, here] = [&gone, &bench].map(|it| it.sim.cloud.address().to_string());
     let text = std::fs::read_to_string(&journal).unwrap().replace("\"sim\"", "\"sim-wrong\"");
+    let text = text.replace(&there, &here);
     let name = journal.file_name().unwrap().to_str().unwrap();
     bench.folder.write(&format!(".whimbrel/{name}"), &text);
     booting(&bench, &[]).kill();
@@ -207,4 +209,178 @@ fn a_cloud_that_is_gone_does_not_keep_others_from_being_swept() {
     bench.sweep(&[]).exits(3).says(&["sim-wrong", "all of it is gone"]);
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
     assert_eq!(bench.folder.journals().len(), 1, "the journal of the other cloud stays");
+}
+
+/// A run that hangs with one compute disabled and `web` on another.
+fn with_a_compute_disabled(bench: &Bench) -> Running {
+    bench.control().hold_migrations(MigrationPhase::Running);
+    let run = bench.start_scenario(
+        r#"
+        Given a running instance "web"
+        And a compute without "web" was disabled
+        When the operator live-migrates "web"
+        Then the migration of "web" is completed
+        "#,
+        &[],
+    );
+    bench.until("a migration is under way", |cloud| cloud.migrations_in_flight == 1);
+    run
+}
+
+/// Changes the service of the one compute that is disabled, as another operator does.
+fn change_the_disabled_one(bench: &Bench, change: serde_json::Value) -> serde_json::Value {
+    bench.block_on(async {
+        let operator = bench.sim.admin().await;
+        let services = operator.get("/os-services?binary=nova-compute").await;
+        let services = services.body["services"].as_array().expect("a list");
+        let service = services.iter().find(|it| it["status"] == "disabled");
+        let service = service.expect("a compute that is disabled");
+        let path = format!("/os-services/{}", service["id"].as_str().expect("an id"));
+        let changed = operator.nova("PUT", &path, change).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        service.clone()
+    })
+}
+
+#[test]
+fn a_disabled_compute_tells_which_run_has_disabled_it() {
+    let bench = Bench::new();
+    with_a_compute_disabled(&bench).kill();
+    let service = change_the_disabled_one(&bench, json!({"forced_down": false}));
+    let reason = service["disabled_reason"].as_str().unwrap();
+    let journal = bench.folder.journals().remove(0);
+    let run = journal.file_stem().unwrap().to_str().unwrap();
+    assert_eq!(reason, format!("whimbrel run {run}"));
+}
+
+#[test]
+fn a_compute_that_somebody_else_has_disabled_since_is_left_to_them() {
+    let bench = Bench::new();
+    with_a_compute_disabled(&bench).kill();
+    let theirs = json!({"status": "disabled", "disabled_reason": "broken fan"});
+    change_the_disabled_one(&bench, theirs);
+
+    let words = ["somebody else has disabled it since (broken fan)", "it is left disabled"];
+    bench.sweep(&[]).exits(5).says(&words);
+    assert_eq!(bench.snapshot().touched_computes.len(), 1);
+    assert_eq!(bench.folder.journals().len(), 1, "the journal stays");
+
+    change_the_disabled_one(&bench, json!({"status": "enabled"}));
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
+}
+
+#[test]
+fn a_compute_that_somebody_else_has_forced_down_since_stays_so() {
+    let bench = Bench::new();
+    with_a_compute_disabled(&bench).kill();
+    change_the_disabled_one(&bench, json!({"forced_down": true}));
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    let services = bench.block_on(async {
+        let operator = bench.sim.admin().await;
+        operator.get("/os-services?binary=nova-compute").await.body["services"].clone()
+    });
+    let services = services.as_array().unwrap();
+    let down: Vec<_> = services.iter().filter(|it| it["forced_down"] == true).collect();
+    assert_eq!(down.len(), 1, "{services:?}");
+    assert_eq!(down[0]["status"], "enabled", "but what the run did is undone");
+}
+
+#[test]
+fn a_journal_of_another_cloud_of_the_same_name_is_not_swept() {
+    let bench = Bench::new();
+    booting(&bench, &[]).kill();
+    let own = bench.folder.read("clouds.yaml");
+    let mut clouds: serde_json::Value = serde_json::from_str(&own).unwrap();
+    clouds["clouds"]["sim"] = clouds["clouds"]["sim-member"].clone();
+    bench.folder.write("clouds.yaml", &clouds.to_string());
+    let words = ["its cloud sim was project", "and now that name means project"];
+    bench.sweep(&[]).exits(2).says(&words);
+
+    let elsewhere = own.replace("127.0.0.1", "127.0.0.2");
+    bench.folder.write("clouds.yaml", &elsewhere);
+    let before = bench.requests().len();
+    bench.sweep(&[]).exits(2).says(&["its cloud sim was http://127.0.0.1", "http://127.0.0.2"]);
+    assert_eq!(bench.requests().len(), before);
+    assert_eq!(bench.snapshot().instances, 2);
+
+    bench.folder.write("clouds.yaml", &own);
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
+#[test]
+fn what_a_sweep_has_removed_is_not_looked_for_by_the_next() {
+    let bench = Bench::new();
+    bench.control().hold_boots(BootPhase::Spawning);
+    let steps = r#"Given 2 instances "web" booted by separate requests at the same time"#;
+    let run = bench.start_scenario(steps, &[]);
+    let journal = || std::fs::read_to_string(&bench.folder.journals()[0]).unwrap();
+    let both = || bench.snapshot().instances == 2 && journal().matches("\"created\"").count() == 2;
+    until("two instances are being booted", both, || format!("{:?}", bench.snapshot()));
+    run.kill();
+    let broken = Disturbance::Answer { status: 500, retry_after: None };
+    bench.control().disturb(Service::Compute, Some("DELETE"), 1, broken);
+
+    bench.sweep(&[]).exits(5).says(&["left behind"]);
+    assert_eq!(bench.snapshot().instances, 1);
+    let shown = bench.sweep(&["--dry-run"]).exits(0);
+    assert_eq!(shown.out.matches("instances named").count(), 1, "{}", shown.out);
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
+#[test]
+fn a_broken_journal_is_told_and_does_not_keep_others_from_being_swept() {
+    let bench = Bench::new();
+    booting(&bench, &[]).kill();
+    bench.folder.write(".whimbrel/broken.jsonl", "nonsense\n");
+    bench.folder.write(".whimbrel/blank.jsonl", "{\"entry\":");
+    let words = ["broken.jsonl:1 can't be read", "blank.jsonl: its run ended before it did"];
+    bench.sweep(&["--dry-run"]).exits(2).says(&words);
+    assert_eq!(bench.folder.journals().len(), 3);
+    bench.sweep(&[]).exits(2).says(&words).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    let [broken] = bench.folder.journals().try_into().unwrap();
+    assert!(broken.ends_with("broken.jsonl"));
+}
+
+#[test]
+fn a_journal_that_leaves_nothing_to_undo_is_removed_without_asking_its_cloud() {
+    let folder = Folder::empty();
+    let line = json!({
+        "entry": "run", "run": "abcdefgh", "cloud": "gone", "started": "2026-11-23T12:00:00Z",
+    });
+    folder.write(".whimbrel/abcdefgh.jsonl", &format!("{line}\n"));
+    folder.run(&["sweep"]).exits(0).says(&["on gone, begun", "all of it is gone"]);
+    assert!(folder.journals().is_empty());
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_line_in_the_journal() {
+    let bench = Bench::new();
+    let boot = "Given 20 instances \"web\" booted together";
+    bench.folder.write("one.feature", &crate::support::feature(boot));
+    // A file may have one block; the signal that would end the process is ignored.
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 1; exec {} run one.feature --cloud sim",
+        env!("CARGO_BIN_EXE_whimbrel")
+    );
+    let shell = std::process::Command::new("/bin/sh")
+        .args(["-c", &line])
+        .env_clear()
+        .env("HOME", bench.folder.path())
+        .current_dir(bench.folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&shell.stdout);
+    assert_eq!(shell.status.code(), Some(1), "{said}");
+    assert!(said.contains("can't be written"), "{said}");
+    for journal in bench.folder.journals() {
+        let text = std::fs::read_to_string(journal).unwrap();
+        assert!(text.ends_with('\n'), "{text}");
+    }
+    bench.sweep(&[]).exits(0);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
 }

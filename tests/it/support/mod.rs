@@ -120,11 +120,16 @@ impl Bench {
 
     /// A cloud with these settings, but for its log and its quotas, which are not in the way.
     pub fn with(settings: Settings) -> Self {
+        let quotas = Quotas { instances: -1, cores: -1, ram: -1, ..Quotas::default() };
+        Self::limited(Settings { quotas, ..settings })
+    }
+
+    /// A cloud with these settings, but for its log.
+    pub fn limited(settings: Settings) -> Self {
         let log: Arc<Mutex<Vec<LogLine>>> = Arc::default();
         let sink = Arc::clone(&log);
         let settings = Settings {
             log: Some(Arc::new(move |line| sink.lock().unwrap().push(line.clone()))),
-            quotas: Quotas { instances: -1, cores: -1, ram: -1, ..Quotas::default() },
             ..settings
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
