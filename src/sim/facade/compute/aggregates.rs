@@ -104,12 +104,21 @@ fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
     if let (true, Some(name)) = (taken, &name) {
         return Err(Fault::conflict(format!("Aggregate {name} already exists.")));
     }
+    let zone = asked["availability_zone"].as_str();
+    let occupied =
+        |host: &ComputeName| state.servers.iter().any(|server| server.host.as_ref() == Some(host));
+    let known = state.computes.aggregates.get(&id);
+    if zone.is_some() && known.is_some_and(|aggregate| aggregate.hosts.iter().any(occupied)) {
+        return Err(Fault::bad_request(format!(
+            "Cannot update aggregate {id}. Reason: One or more hosts contain instances in this zone."
+        )));
+    }
     let now = state.now;
     if let Some(aggregate) = state.computes.aggregates.get_mut(&id) {
         if let Some(name) = name {
             aggregate.name = name;
         }
-        if let Some(zone) = asked["availability_zone"].as_str() {
+        if let Some(zone) = zone {
             aggregate.metadata.insert("availability_zone".to_owned(), zone.to_owned());
         }
         aggregate.updated = Some(now);
