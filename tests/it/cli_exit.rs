@@ -185,7 +185,7 @@ fn a_run_that_skips_everything_exits_4_with_the_reason_of_each() {
     And a compute without \"web\" was disabled",
     );
     let told = bench.folder.run(&["run", "two.feature", "--cloud", "sim"]).exits(4);
-    told.says(&["setting `member`", "setting `allow`", "2 skipped"]);
+    told.says(&["setting `member`", "`--allow hosts`", "2 skipped"]);
     assert_eq!(bench.ever_booted(), 0);
     assert!(bench.folder.journals().is_empty());
 }
