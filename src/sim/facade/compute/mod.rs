@@ -97,7 +97,7 @@ impl Call<'_> {
 }
 
 pub(super) async fn answer(shared: &Shared, ask: &Ask) -> Reply {
-    let newest = shared.with(|state| state.settings.release.newest_compute());
+    let newest = shared.release.newest_compute();
     let reply = match ask.path().as_slice() {
         [] => Reply::json(200, json!({"versions": version::documents(&ask.base, newest)})),
         ["v2.1"] if ask.method == "GET" => {
@@ -114,21 +114,27 @@ pub(super) async fn answer(shared: &Shared, ask: &Ask) -> Reply {
 }
 
 async fn versioned<'a>(shared: &Shared, ask: &'a Ask, path: &[&'a str], newest: u16) -> Reply {
-    let caller = match shared.with(|state| identity::caller(state, ask)) {
-        Ok(caller) => caller,
-        Err(reply) => return with_ids(reply, ask),
-    };
     let chosen = version::negotiate(ask, newest);
-    let reply = match chosen.minor {
-        Ok(minor) => {
-            let call = Call { ask, caller, minor, path: path.to_vec() };
-            let reply = shared.with(|state| handle(state, call));
-            match reply.after_checks {
-                Some(number) => after_checks(shared, number).await,
-                None => reply,
-            }
+    let minor = match chosen.minor {
+        Ok(minor) => minor,
+        Err(fault) => {
+            // Who has no token is told that, and not what is wrong with the version.
+            let known = shared.with(|state| identity::caller(state, ask));
+            let reply = known.map(|_| version::echo(fault.nova(), &chosen.echo));
+            return with_ids(reply.unwrap_or_else(|reply| reply), ask);
         }
-        Err(fault) => fault.nova(),
+    };
+    // In one go: what a caller may do is judged by the state that is then changed.
+    let reply = shared.with(|state| {
+        let caller = identity::caller(state, ask)?;
+        Ok(handle(state, Call { ask, caller, minor, path: path.to_vec() }))
+    });
+    let reply = match reply {
+        Err(unknown) => return with_ids(unknown, ask),
+        Ok(reply) => match reply.after_checks {
+            Some(number) => after_checks(shared, number).await,
+            None => reply,
+        },
     };
     with_ids(version::echo(reply, &chosen.echo), ask)
 }
