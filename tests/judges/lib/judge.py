@@ -19,9 +19,8 @@ class Cloud:
     def __init__(self, *options):
         self.folder = tempfile.mkdtemp(prefix="whimbrel-judge-")
         self.clouds_yaml = os.path.join(self.folder, "clouds.yaml")
-        self.log = os.path.join(self.folder, "cloud.log")
         command = [os.environ["WHIMBREL_BIN"], "cloud", "--clouds-yaml", self.clouds_yaml]
-        command += ["--log", self.log, *options]
+        command += options
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.auth_url = self._ready()
 
@@ -43,18 +42,6 @@ class Cloud:
         url = self.auth_url.removesuffix("/identity/v3") + f"/control/{verb}"
         request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
         urllib.request.urlopen(request, timeout=10).close()
-
-    def requests(self):
-        """How many requests the cloud has answered, by status code class, e.g. `{"2xx": 7}`."""
-        count = {}
-        with open(self.log, encoding="utf-8") as file:
-            for line in file:
-                for word in line.split():
-                    if len(word) == 3 and word.isdigit():
-                        key = f"{word[0]}xx"
-                        count[key] = count.get(key, 0) + 1
-                        break
-        return count
 
     def stop(self):
         """Ends it by its process id; an end that is not clean is an error."""

@@ -22,6 +22,7 @@ from judge import Cloud, Judge, equal, within
 
 NEWEST = API_MAX_VERSION.get_string()
 VERSIONS = ["2.1", "2.30", "2.65", NEWEST]
+PUBLIC_KEY = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJYFhfVAbpFHkIFwpS3Y2Y0X5NUO3YeLvq0bk5dKkQbF judge\n")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 judge = Judge()
@@ -327,7 +328,7 @@ def project(admin):
         equal(limits["totalInstancesUsed"], 0)
     with judge.check("keypair create from a public key, list, show, delete"):
         with tempfile.NamedTemporaryFile("w", suffix=".pub") as key:
-            key.write("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0 judge\n")
+            key.write(PUBLIC_KEY)
             key.flush()
             admin.run(f"keypair create --public-key {key.name} judge")
         equal([row["Name"] for row in admin.json("keypair list")], ["judge"])

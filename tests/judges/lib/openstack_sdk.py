@@ -368,6 +368,8 @@ def in_flight(cloud):
         conn.compute.wait_for_server(conn.compute.get_server(server), interval=0.05)
         assert conn.compute.get_server(server).compute_host != source, "it did not move"
     with judge.check("a migration that is over cannot be found or aborted"):
+        # The server arrives a moment before its record is completed.
+        wait_for("the record", lambda: not list(conn.compute.server_migrations(server)))
         with refused(openstack.exceptions.NotFoundException, 404):
             conn.compute.get_server_migration(running.id, server, ignore_missing=False)
         with refused(openstack.exceptions.ConflictException, 409, "abort live migration"):
