@@ -1,18 +1,45 @@
 //! `whimbrel cloud`.
 
 use std::fs::File;
-use std::io::{self, LineWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::config::read_duration;
-use crate::sim::{self, Durations, LogLine, LogSink};
+use crate::sim::{self, Durations};
 
+use super::cloud_log::CloudLog;
 use super::{Exit, Outcome, Stop};
+
+/// What `--help` says of `--control`; a test sends each example.
+pub(super) const HELP: &str = r#"Control, with --control:
+  POST http://127.0.0.1:PORT/control/VERB with a JSON object (or nothing) answers 204. There is no
+  password: whoever can reach the port can use it.
+
+  hold-migrations {"phase": "running"}
+      keeps live migrations in a phase: requested, accepted, source-held, chosen, checked, queued,
+      preparing, running, landed, completed
+  release-migrations {}
+  hold-boots {"phase": "spawning"}
+      keeps builds in a phase: scheduling, placed, networking, block-devices, spawning
+  release-boots {}
+  fail-next-migration {"step": "copy"}
+      at schedule, check-destination, check-source, prepare, copy, copy-without-rollback or finish
+  fail-next-build {"computes": 1}
+      on its first so many computes; 3 or more leave the instance in ERROR
+  compute-down {"name": "compute-1"}
+  compute-up {"name": "compute-1"}
+  disturb {"service": "compute", "method": "POST", "requests": 2, "answer": 503, "retry_after": 1}
+      the next requests to identity, compute, image, network or placement; instead of "answer" also
+      "answer_after" (handled, then this status), "delay_ms", or "cut" ("before" or "after")
+  calm {}
+      takes back all disturbances
+  expire-tokens {}
+
+  GET /control/snapshot counts what the cloud holds."#;
 
 /// Serves an embedded cloud to other programs, on loopback, until Ctrl-C.
 #[derive(Debug, Args)]
@@ -29,6 +56,12 @@ pub(super) struct Serve {
     /// How long a live migration takes
     #[arg(long, value_name = "SPAN", value_parser = read_duration, default_value = "120ms")]
     migrate: Duration,
+    /// How long a deletion takes
+    #[arg(long, value_name = "SPAN", value_parser = read_duration, default_value = "20ms")]
+    delete: Duration,
+    /// By how much single boots and live migrations are shorter or longer, at random, up to 90 %
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=90))]
+    spread: u8,
     /// How many seconds go by in the cloud for each real one
     #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
     speed: f64,
@@ -42,10 +75,11 @@ pub(super) struct Serve {
     /// Writes what Tempest needs to know of its accounts, which are then there beside the others
     #[arg(long, value_name = "FILE")]
     tempest_accounts: Option<PathBuf>,
-    /// Lets anybody who reaches the port hold, fail and break things, by POST /control/…
+    /// Lets anybody who reaches the port hold, fail and break things, and prints where: see below
     #[arg(long)]
     control: bool,
-    /// Writes a line for each request and each change of state, with seconds since the first request
+    /// Writes a line for each request and each change of state, with seconds since the first
+    /// request; - is standard output
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
@@ -76,14 +110,22 @@ fn speed(text: &str) -> Result<f64, String> {
 
 /// Starts the cloud, says where it is, and serves it until a signal comes.
 pub(super) fn serve(serve: &Serve) -> Outcome {
+    let durations = Durations {
+        boot: serve.boot,
+        migrate: serve.migrate,
+        delete: serve.delete,
+        spread: serve.spread,
+        ..Durations::default()
+    };
+    let log = serve.log.as_deref().map(open_log).transpose()?;
     let settings = sim::Settings {
         computes: serve.hosts.into(),
         port: serve.port,
-        durations: Durations { boot: serve.boot, migrate: serve.migrate, ..Durations::default() },
+        durations,
         speed: serve.speed,
         release: serve.like.into(),
         control: serve.control,
-        log: serve.log.as_deref().map(log_to).transpose()?,
+        log: log.as_ref().map(CloudLog::sink),
         ..sim::Settings::default()
     };
     super::runtime()?.block_on(async {
@@ -99,20 +141,20 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
         }
         let mut signals = super::signals::Signals::listen();
         anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
+        if serve.control {
+            anstream::println!("control: http://{}/control", cloud.address());
+        }
         signals.next().await;
         cloud.stop().await;
+        if let Some(log) = log {
+            log.end();
+        }
         Ok(Exit::Passed)
     })
 }
 
-fn log_to(path: &Path) -> Result<LogSink, Stop> {
-    let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
-    let file = Mutex::new(LineWriter::new(file));
-    Ok(Arc::new(move |line: &LogLine| {
-        // A full disk must not end the cloud; the log then ends before it does.
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(writeln!(file, "{line}"));
-    }))
+fn open_log(path: &Path) -> Result<CloudLog, Stop> {
+    CloudLog::open(path).map_err(|error| cannot_write(path, &error))
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Stop {

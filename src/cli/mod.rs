@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and one list of exit codes.
 
 mod cloud;
+mod cloud_log;
 mod config;
 mod exit;
 mod features;
@@ -36,6 +37,7 @@ enum Command {
     #[command(after_help = exit::HELP)]
     Run(run::Run),
     /// Serves an embedded cloud to other programs, on loopback
+    #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
     /// Removes what runs left behind that could not clean up any more
     #[command(after_help = exit::HELP)]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::control::Disturbances;
 use super::log::LogLine;
-use super::settings::LogSink;
+use super::settings::{LogSink, Release};
 use super::state::State;
 
 /// A cloud's state with what surrounds it; shared by its tasks and its handles.
@@ -26,6 +26,8 @@ pub(super) struct Shared {
     closed: watch::Sender<bool>,
     first_request: OnceLock<Instant>,
     log: Option<LogSink>,
+    /// Which Nova it is; it stays the same.
+    pub(super) release: Release,
     /// What is done to requests before they are handled.
     pub(super) disturbances: Mutex<Disturbances>,
     /// Whether control is served over HTTP.
@@ -40,6 +42,7 @@ impl Shared {
             started: Instant::now(),
             speed: state.settings.speed.max(0.001),
             log: state.settings.log.clone(),
+            release: state.settings.release,
             controllable: state.settings.control,
             state: Mutex::new(state),
             poke: Notify::new(),

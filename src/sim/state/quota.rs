@@ -20,7 +20,12 @@ pub struct Usage {
 impl State {
     /// The limits of a project: its own, or everybody's.
     pub fn quotas_of(&self, project: &str) -> Quotas {
-        self.quotas.get(project).copied().unwrap_or(self.settings.quotas)
+        self.quotas.get(project).copied().unwrap_or_else(|| self.default_quotas())
+    }
+
+    /// The limits of projects that have none of their own.
+    pub fn default_quotas(&self) -> Quotas {
+        self.default_quotas.unwrap_or(self.settings.quotas)
     }
 
     /// What a project has, counted from what exists.
