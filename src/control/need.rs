@@ -106,7 +106,7 @@ impl Facts {
                     .to_owned(),
             ),
             Need::Change(change) if !self.allow.contains(&change) => Some(format!(
-                "it changes {change}, which this target does not allow; see the setting `allow`"
+                "it changes {change}, which this target allows only with `--allow {change}`"
             )),
             Need::Member | Need::Change(_) | Need::Instances(..) => None,
         }
@@ -157,7 +157,7 @@ mod tests {
         let lack = |need| small_cloud().lack(&[need]).unwrap();
         insta::assert_snapshot!(lack(Need::Computes(3)), @"it needs 3 computes that are enabled and up, and there are 2");
         insta::assert_snapshot!(lack(Need::Member), @"it needs a plain member's credentials; name their cloud in the setting `member`");
-        insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target does not allow; see the setting `allow`");
+        insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target allows only with `--allow hosts`");
     }
 
     #[test]

@@ -241,7 +241,7 @@ impl MigrationPhase {
             Self::Landed | Self::Botched => 110,
             Self::Aborting | Self::Unprepared | Self::Crashed => 100,
             Self::Restored(_) => 40,
-            Self::Completed => 40,
+            Self::Completed => 20,
             Self::Ended(_) => 0,
         }
     }

@@ -39,7 +39,7 @@ fn a_live_migration_has_the_measured_timeline() {
         ],
     );
     let durations = bench.state.settings.durations;
-    assert_eq!(bench.state.now - began, durations.migrate * 1040 / 1000);
+    assert_eq!(bench.state.now - began, durations.migrate * 1020 / 1000);
 }
 
 #[test]
