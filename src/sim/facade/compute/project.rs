@@ -212,6 +212,9 @@ fn update_quotas(state: &mut State, call: &Call<'_>, project: &str) -> Answer {
     let Some(asked) = body["quota_set"].as_object() else {
         return Err(Fault::bad_request("'quota_set' is a required property"));
     };
+    if !state.identity.projects.iter().any(|known| known.id == project) {
+        return Err(Fault::bad_request(format!("Project ID {project} is not a valid project.")));
+    }
     let mut quotas = state.quotas_of(project);
     for (name, value) in asked {
         let field = match name.as_str() {
