@@ -19,6 +19,8 @@ fn auth_url(cloud: &Running) -> String {
 }
 
 fn client() -> Client {
+    // The error says that another test of this process did it first.
+    drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder().no_proxy().build().unwrap()
 }
 
