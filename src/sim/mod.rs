@@ -21,5 +21,5 @@ mod state;
 pub use cloud::{Account, Accounts, Cloud};
 pub use control::{BootPhase, Control, Disturbance, FailStep, MigrationPhase, Service};
 pub use log::LogLine;
-pub use settings::{ComputeSize, Durations, LogSink, Quotas, Release, Settings};
+pub use settings::{BygoneQuotas, ComputeSize, Durations, LogSink, Quotas, Release, Settings};
 pub use snapshot::Snapshot;

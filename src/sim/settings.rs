@@ -102,6 +102,41 @@ pub struct Quotas {
     pub server_groups: i64,
     /// Members of a server group.
     pub server_group_members: i64,
+    /// Limits that Nova stores and nothing enforces any more.
+    pub bygone: BygoneQuotas,
+}
+
+/// What Nova once limited: networks (gone from its API at 2.36) and injected files (2.57).
+#[derive(Clone, Copy, Debug)]
+pub struct BygoneQuotas {
+    /// Fixed addresses of a project.
+    pub fixed_ips: i64,
+    /// Floating addresses of a project.
+    pub floating_ips: i64,
+    /// Security groups of a project.
+    pub security_groups: i64,
+    /// Rules of a security group.
+    pub security_group_rules: i64,
+    /// Files injected into an instance.
+    pub injected_files: i64,
+    /// Bytes of an injected file.
+    pub injected_file_content_bytes: i64,
+    /// Bytes of the path of an injected file.
+    pub injected_file_path_bytes: i64,
+}
+
+impl Default for BygoneQuotas {
+    fn default() -> Self {
+        Self {
+            fixed_ips: -1,
+            floating_ips: -1,
+            security_groups: -1,
+            security_group_rules: -1,
+            injected_files: 5,
+            injected_file_content_bytes: 10_240,
+            injected_file_path_bytes: 255,
+        }
+    }
 }
 
 impl Default for Quotas {
@@ -114,6 +149,7 @@ impl Default for Quotas {
             key_pairs: 100,
             server_groups: 10,
             server_group_members: 10,
+            bygone: BygoneQuotas::default(),
         }
     }
 }

@@ -17,4 +17,5 @@ mod sim_client;
 mod sim_control;
 mod sim_migrate;
 mod sim_operate;
+mod sim_projects;
 mod support;

@@ -1,6 +1,6 @@
 //! Flavors, images, networks with their ports, and key pairs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,9 +33,16 @@ pub struct Flavor {
     pub description: Option<String>,
     /// Placement traits and the like; shown inline since 2.61.
     pub extra_specs: BTreeMap<String, String>,
+    /// Ids of the projects that may use it although it is private.
+    pub access: BTreeSet<String>,
 }
 
 impl Flavor {
+    /// Whether instances of that project can be of it.
+    pub fn is_for(&self, project: &str) -> bool {
+        self.public || self.access.contains(project)
+    }
+
     /// What an instance of it uses.
     pub fn needs(&self) -> Resources {
         let disk_gb = self.disk + self.ephemeral + self.swap.div_ceil(1024);
@@ -172,6 +179,7 @@ impl Catalog {
                 public: true,
                 description: None,
                 extra_specs: BTreeMap::new(),
+                access: BTreeSet::new(),
             });
         }
         for (name, status, min_ram, min_disk, mib) in [
@@ -213,6 +221,11 @@ impl Catalog {
     /// The flavor with this id.
     pub fn flavor(&self, id: &str) -> Option<&Arc<Flavor>> {
         self.flavors.iter().find(|flavor| flavor.id == id)
+    }
+
+    /// The flavor with this id, to change it; instances keep it as it was.
+    pub fn flavor_mut(&mut self, id: &str) -> Option<&mut Flavor> {
+        self.flavors.iter_mut().find(|flavor| flavor.id == id).map(Arc::make_mut)
     }
 
     /// The image with this id.

@@ -121,8 +121,10 @@ impl State {
         let Some(image) = self.catalog.image(&new.image) else {
             return invalid("Can not find requested image".to_owned());
         };
-        let flavor =
-            self.catalog.flavor(&new.flavor).filter(|flavor| flavor.public || by.is_admin());
+        let flavor = self
+            .catalog
+            .flavor(&new.flavor)
+            .filter(|flavor| flavor.is_for(&by.project) || by.is_admin());
         let Some(flavor) = flavor else {
             return invalid(format!("Flavor {} could not be found.", new.flavor));
         };

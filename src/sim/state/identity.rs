@@ -29,7 +29,7 @@ pub struct User {
     pub name: String,
     /// Random in each cloud.
     pub password: String,
-    /// Project id and strongest role there.
+    /// Project id and a role there.
     pub roles: Vec<(String, &'static str)>,
 }
 
@@ -114,7 +114,8 @@ impl Identity {
         identity
     }
 
-    fn add_project(&mut self, name: &str) -> String {
+    /// Adds a project under a name that is new, and returns its id.
+    pub fn add_project(&mut self, name: &str) -> String {
         let id = ids::plain_uuid();
         self.projects.push(Project { id: id.clone(), name: name.to_owned() });
         id
@@ -124,9 +125,40 @@ impl Identity {
     pub fn add_user(&mut self, name: &str, project: &str, role: &'static str) {
         let known = self.project(project).map(|project| project.id.clone());
         let project = known.unwrap_or_else(|| self.add_project(project));
-        let (id, password) = (ids::plain_uuid(), ids::plain_uuid());
-        let roles = vec![(project, role)];
-        self.users.push(User { id, name: name.to_owned(), password, roles });
+        self.add_person(name, None);
+        if let Some(user) = self.users.last_mut() {
+            user.roles.push((project, role));
+        }
+    }
+
+    /// Adds a user without any role under a name that is new, and returns its id; without a
+    /// password it gets a random one.
+    pub fn add_person(&mut self, name: &str, password: Option<&str>) -> String {
+        let id = ids::plain_uuid();
+        let password = password.map_or_else(ids::plain_uuid, str::to_owned);
+        self.users.push(User { id: id.clone(), name: name.to_owned(), password, roles: vec![] });
+        id
+    }
+
+    /// Deletes a project with its roles and tokens; `false` if there is none of that id.
+    pub fn delete_project(&mut self, id: &str) -> bool {
+        let before = self.projects.len();
+        self.projects.retain(|project| project.id != id);
+        for user in &mut self.users {
+            user.roles.retain(|(project, _)| project != id);
+        }
+        self.credentials.retain(|credential| credential.project != id);
+        self.tokens.retain(|_, token| token.project.as_deref() != Some(id));
+        self.projects.len() < before
+    }
+
+    /// Deletes a user with what proves who it is; `false` if there is none of that id.
+    pub fn delete_user(&mut self, id: &str) -> bool {
+        let before = self.users.len();
+        self.users.retain(|user| user.id != id);
+        self.credentials.retain(|credential| credential.user != id);
+        self.tokens.retain(|_, token| token.user != id);
+        self.users.len() < before
     }
 
     /// The project with this id or name.
@@ -141,10 +173,11 @@ impl Identity {
 
     /// The roles that a user has in a project, implied ones included; empty if none.
     pub fn roles(&self, user: &str, project: &str) -> &'static [&'static str] {
-        let held =
-            self.user(user).and_then(|user| user.roles.iter().find(|(there, _)| there == project));
-        let place = held.and_then(|(_, role)| ROLES.iter().position(|known| known == role));
-        place.map_or(&[], |place| &ROLES[place..])
+        let held = self.user(user).into_iter().flat_map(|user| &user.roles);
+        let here = held.filter(|(there, _)| there == project);
+        let strongest =
+            here.filter_map(|(_, role)| ROLES.iter().position(|known| known == role)).min();
+        strongest.map_or(&[], |place| &ROLES[place..])
     }
 
     /// Makes a token that lasts until `expires`. The expired ones go, and if there are too many the

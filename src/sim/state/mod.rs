@@ -86,6 +86,8 @@ pub struct State {
     pub groups: Groups,
     /// Limits of projects that have their own.
     pub quotas: HashMap<String, Quotas>,
+    /// Limits of all others, if they are not those of the settings any more.
+    pub default_quotas: Option<Quotas>,
     /// Those that are not over. Of one instance there can be two: the next may be asked for as soon
     /// as the instance has arrived, while the source of the one before still cleans up.
     moving: BTreeMap<MigrationNumber, ServerId>,
@@ -122,6 +124,7 @@ impl State {
             migrations: Migrations::default(),
             groups: Groups::new(),
             quotas: HashMap::new(),
+            default_quotas: None,
             moving: BTreeMap::new(),
             queue: Queue::default(),
             control: Controls::default(),

@@ -77,6 +77,7 @@ rules! {
     RequestedDestination "compute:servers:create:requested_destination" Admin;
     ServersUpdate "servers:update" Member;
     ServersDelete "servers:delete" Member;
+    Restore "os-deferred-delete:restore" Member;
     ForceDelete "os-deferred-delete:force" Member;
     MetadataShow "server-metadata:show" Reader;
     MetadataIndex "server-metadata:index" Reader;
@@ -143,7 +144,21 @@ rules! {
     QuotaDelete "os-quota-sets:delete" Admin;
     LimitsOtherProject "limits:other_project" Admin;
     FlavorsCreate "os-flavor-manage:create" Admin;
+    FlavorsUpdate "os-flavor-manage:update" Admin;
     FlavorsDelete "os-flavor-manage:delete" Admin;
+    FlavorAccess "os-flavor-access" Admin;
+    FlavorAccessAdd "os-flavor-access:add_tenant_access" Admin;
+    FlavorAccessRemove "os-flavor-access:remove_tenant_access" Admin;
+    ExtraSpecsCreate "os-flavor-extra-specs:create" Admin;
+    ExtraSpecsUpdate "os-flavor-extra-specs:update" Admin;
+    ExtraSpecsDelete "os-flavor-extra-specs:delete" Admin;
+    KeyPairsIndexOthers "os-keypairs:index" Admin;
+    KeyPairsShowOthers "os-keypairs:show" Admin;
+    KeyPairsCreateOthers "os-keypairs:create" Admin;
+    KeyPairsDeleteOthers "os-keypairs:delete" Admin;
+    QuotaClassShow "os-quota-class-sets:show" Admin;
+    QuotaClassUpdate "os-quota-class-sets:update" Admin;
+    AggregatesUpdate "os-aggregates:update" Admin;
     InterfacesList "os-attach-interfaces:list" Reader;
 }
 

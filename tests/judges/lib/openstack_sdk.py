@@ -405,7 +405,7 @@ def many(cloud):
     for limit in [None, 7, 250, 1000, 5000]:
         with judge.check(f"all 1,200 are listed once each with limit={limit}"):
             query = {} if limit is None else {"limit": limit}
-            names = [server.name for server in conn.compute.servers(details=limit != 7, **query)]
+            names = [server.name for server in conn.compute.servers(details=limit in (None, 1000), **query)]
             equal(len(names), 1200, "number of servers listed")
             equal(len(set(names)), 1200, "number of names")
     with judge.check("paging goes on behind a marker, sorted by name"):

@@ -93,7 +93,7 @@ def configure(cloud, accounts):
             "cold_migration": no, "resize": no, "shelve": no, "rescue": no, "snapshot": no,
             "change_password": no, "console_output": no, "interface_attach": no,
             "vnc_console": no, "serial_console": no, "spice_console": no, "swap_volume": no,
-            "config_drive": yes, "metadata_service": no, "personality": no,
+            "config_drive": yes, "xenapi_apis": yes, "metadata_service": no, "personality": no,
             "attach_encrypted_volume": no, "volume_backed_live_migration": no,
         },
         "network": {"project_networks_reachable": no},

@@ -10,10 +10,10 @@ use crate::sim::facade::schema::{self, HOST, Is, Shape};
 use crate::sim::state::migration::MoveRequest;
 use crate::sim::state::power::Task;
 use crate::sim::state::server::VmState;
-use crate::sim::state::{Rule, State};
+use crate::sim::state::{Refused, Rule, State};
 
 /// Actions that Nova has and this cloud does not.
-const NOT_SIMULATED: [&str; 20] = [
+const NOT_SIMULATED: [&str; 19] = [
     "migrate",
     "resize",
     "confirmResize",
@@ -29,7 +29,6 @@ const NOT_SIMULATED: [&str; 20] = [
     "createBackup",
     "os-getConsoleOutput",
     "changePassword",
-    "restore",
     "addSecurityGroup",
     "removeSecurityGroup",
     "addFloatingIp",
@@ -58,6 +57,17 @@ pub(super) fn act(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
         "lock" => lock(state, call, id, asked),
         "unlock" => unlock(state, call, id),
         "os-resetState" => reset_state(state, call, id, asked),
+        // Nothing is ever deleted softly here, as without `reclaim_instance_interval`.
+        "restore" => {
+            let server = call.server_for(state, id, Rule::Restore)?;
+            Err(Refused::WrongState {
+                action: "restore",
+                id: server.id.to_string(),
+                attribute: "vm_state",
+                state: server.vm_state.as_str(),
+            }
+            .into())
+        }
         "forceDelete" => {
             let id = call.server_for(state, id, Rule::ForceDelete)?.id.clone();
             state.delete_server(&call.caller, &id)?;

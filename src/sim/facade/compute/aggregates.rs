@@ -75,11 +75,55 @@ pub(super) fn aggregates(state: &mut State, call: &Call<'_>, rest: &[&str]) -> A
             Ok(Reply::status(200))
         }
         ("POST", [id, "action"]) => aggregate_action(state, call, id),
-        ("PUT", [_]) | ("POST", [_, "images"]) => {
-            Err(Fault::not_simulated(&call.ask.method, "/os-aggregates/{id}"))
-        }
+        ("PUT", [id]) => update(state, call, id),
+        ("POST", [_, "images"]) => Err(Fault::not_simulated("POST", "/os-aggregates/{id}/images")),
         _ => Err(Fault::no_resource()),
     }
+}
+
+static UPDATE: Shape =
+    Shape { required: &["aggregate"], fields: &[("aggregate", Is::Object(&UPDATED))], open: false };
+static UPDATED: Shape = Shape {
+    required: &[],
+    fields: &[("name", NAME), ("availability_zone", Is::Maybe(&NAME))],
+    open: false,
+};
+
+fn update(state: &mut State, call: &Call<'_>, id: &str) -> Answer {
+    let body = call.body()?;
+    schema::check(&body, &UPDATE)?;
+    call.need_own(state, Rule::AggregatesUpdate)?;
+    let id = find(state, id)?;
+    let asked = &body["aggregate"];
+    let name = asked["name"].as_str().map(str::to_owned);
+    let taken = state
+        .computes
+        .aggregates
+        .values()
+        .any(|aggregate| aggregate.id != id && Some(&aggregate.name) == name.as_ref());
+    if let (true, Some(name)) = (taken, &name) {
+        return Err(Fault::conflict(format!("Aggregate {name} already exists.")));
+    }
+    let zone = asked["availability_zone"].as_str();
+    let occupied =
+        |host: &ComputeName| state.servers.iter().any(|server| server.host.as_ref() == Some(host));
+    let known = state.computes.aggregates.get(&id);
+    if zone.is_some() && known.is_some_and(|aggregate| aggregate.hosts.iter().any(occupied)) {
+        return Err(Fault::bad_request(format!(
+            "Cannot update aggregate {id}. Reason: One or more hosts contain instances in this zone."
+        )));
+    }
+    let now = state.now;
+    if let Some(aggregate) = state.computes.aggregates.get_mut(&id) {
+        if let Some(name) = name {
+            aggregate.name = name;
+        }
+        if let Some(zone) = zone {
+            aggregate.metadata.insert("availability_zone".to_owned(), zone.to_owned());
+        }
+        aggregate.updated = Some(now);
+    }
+    shown(state, call, id)
 }
 
 fn find(state: &State, id: &str) -> Result<u64, Fault> {

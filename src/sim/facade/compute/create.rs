@@ -205,7 +205,7 @@ fn read(state: &State, call: &Call<'_>, asked: &Value, hints: Value) -> Result<N
             key_name: text("key_name"),
             config_drive: asked.get("config_drive").is_some_and(schema::truth),
             user_data: text("user_data"),
-            security_groups: security_groups(asked),
+            security_groups: security_groups(call, asked)?,
             nics: nics(call, asked.get("networks"))?,
             trusted_certificates: asked["trusted_image_certificates"]
                 .is_array()
@@ -253,17 +253,20 @@ fn pairs(object: Option<&Map<String, Value>>) -> BTreeMap<String, String> {
     pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-fn security_groups(asked: &Value) -> Vec<String> {
+/// The groups by name; every project has one, `default`.
+fn security_groups(call: &Call<'_>, asked: &Value) -> Result<Vec<String>, Fault> {
     let named = asked["security_groups"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|group| group["name"].as_str());
-    let mut names: Vec<String> = named.map(str::to_owned).collect();
-    if names.is_empty() {
-        names.push("default".to_owned());
+    if let Some(unknown) = named.clone().find(|name| *name != "default") {
+        let project = &call.caller.project;
+        return Err(Fault::bad_request(format!(
+            "Security group {unknown} not found for project {project}."
+        )));
     }
-    names
+    Ok(vec!["default".to_owned()])
 }
 
 /// Reads `az`, `az:host`, `az:host:node`, `az::node`.

@@ -2,10 +2,11 @@
 
 mod actions;
 mod aggregates;
-mod catalog;
 mod create;
+mod flavors;
 mod hosts;
 mod instance_actions;
+mod key_pairs;
 mod lists;
 mod metadata;
 mod migrations;
@@ -103,6 +104,9 @@ pub(super) async fn answer(shared: &Shared, ask: &Ask) -> Reply {
             Reply::json(200, json!({"version": version::current(&ask.base, newest)}))
         }
         ["v2.1", rest @ ..] => return versioned(shared, ask, rest, newest).await,
+        ["v2"] if ask.method == "GET" => {
+            Reply::json(200, json!({"version": version::old(&ask.base)}))
+        }
         ["v2", ..] => Fault::not_simulated(&ask.method, &ask.full_path()).nova(),
         _ => Reply::json(300, json!({"choices": version::documents(&ask.base, newest)})),
     };
@@ -210,10 +214,11 @@ fn route(state: &mut State, call: &Call<'_>) -> Answer {
         ("GET", ["os-availability-zone"]) => hosts::zones(state, call, false),
         ("GET", ["os-availability-zone", "detail"]) => hosts::zones(state, call, true),
         (_, ["os-aggregates", rest @ ..]) => aggregates::aggregates(state, call, rest),
-        (_, ["flavors", rest @ ..]) => catalog::flavors(state, call, rest),
-        (_, ["os-keypairs", rest @ ..]) => catalog::key_pairs(state, call, rest),
+        (_, ["flavors", rest @ ..]) => flavors::route(state, call, rest),
+        (_, ["os-keypairs", rest @ ..]) => key_pairs::route(state, call, rest),
         (_, ["os-server-groups", rest @ ..]) => project::groups(state, call, rest),
         (_, ["os-quota-sets", id, rest @ ..]) => project::quotas(state, call, id, rest),
+        (_, ["os-quota-class-sets", class]) => project::quota_class(state, call, class),
         ("GET", ["limits"]) => project::limits(state, call),
         ("GET", ["extensions"]) => Ok(Reply::json(200, json!({"extensions": []}))),
         (_, path) => Err(not_here(call, path)),
@@ -222,7 +227,7 @@ fn route(state: &mut State, call: &Call<'_>) -> Answer {
 
 /// What Nova has and this cloud does not is said to be so; anything else is not found.
 fn not_here(call: &Call<'_>, path: &[&str]) -> Fault {
-    const KNOWN: [&str; 22] = [
+    const KNOWN: [&str; 21] = [
         "images",
         "os-agents",
         "os-assisted-volume-snapshots",
@@ -236,7 +241,6 @@ fn not_here(call: &Call<'_>, path: &[&str]) -> Fault {
         "os-hosts",
         "os-instance_usage_audit_log",
         "os-networks",
-        "os-quota-class-sets",
         "os-security-groups",
         "os-server-external-events",
         "os-simple-tenant-usage",

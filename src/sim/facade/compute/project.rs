@@ -139,31 +139,52 @@ fn create_group(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(Reply::json(200, json!({"server_group": view(state, call, &group)})))
 }
 
-/// The limits by Nova's names; those of things that this cloud does not have are constant.
-fn named(quotas: &Quotas) -> [(&'static str, i64); 7] {
+/// The limits by Nova's names.
+fn limits_by_name(quotas: &mut Quotas) -> [(&'static str, &mut i64); 14] {
+    let bygone = &mut quotas.bygone;
     [
-        ("instances", quotas.instances),
-        ("cores", quotas.cores),
-        ("ram", quotas.ram),
-        ("metadata_items", quotas.metadata_items),
-        ("key_pairs", quotas.key_pairs),
-        ("server_groups", quotas.server_groups),
-        ("server_group_members", quotas.server_group_members),
+        ("instances", &mut quotas.instances),
+        ("cores", &mut quotas.cores),
+        ("ram", &mut quotas.ram),
+        ("metadata_items", &mut quotas.metadata_items),
+        ("key_pairs", &mut quotas.key_pairs),
+        ("server_groups", &mut quotas.server_groups),
+        ("server_group_members", &mut quotas.server_group_members),
+        ("fixed_ips", &mut bygone.fixed_ips),
+        ("floating_ips", &mut bygone.floating_ips),
+        ("security_groups", &mut bygone.security_groups),
+        ("security_group_rules", &mut bygone.security_group_rules),
+        ("injected_files", &mut bygone.injected_files),
+        ("injected_file_content_bytes", &mut bygone.injected_file_content_bytes),
+        ("injected_file_path_bytes", &mut bygone.injected_file_path_bytes),
     ]
+}
+
+/// The limits that a quota set has at this microversion: those of networks until 2.35, those of
+/// injected files until 2.56.
+fn shown(call: &Call<'_>, mut quotas: Quotas, networks_until: u16) -> Vec<(&'static str, i64)> {
+    let there = |name: &str| match name {
+        "fixed_ips" | "floating_ips" | "security_groups" | "security_group_rules" => {
+            call.minor <= networks_until
+        }
+        name => !name.starts_with("injected") || !call.since(57),
+    };
+    let all = limits_by_name(&mut quotas);
+    all.into_iter().filter(|(name, _)| there(name)).map(|(name, limit)| (name, *limit)).collect()
 }
 
 pub(super) fn quotas(state: &mut State, call: &Call<'_>, project: &str, rest: &[&str]) -> Answer {
     match (call.ask.method.as_str(), rest) {
         ("GET", []) => {
             call.need(state, Rule::QuotaShow, project)?;
-            Ok(quota_set(call, Some(project), &state.quotas_of(project)))
+            Ok(quota_set(call, Some(project), state.quotas_of(project)))
         }
-        ("GET", ["defaults"]) => Ok(quota_set(call, Some(project), &state.settings.quotas)),
+        ("GET", ["defaults"]) => Ok(quota_set(call, Some(project), state.default_quotas())),
         ("GET", ["detail"]) => {
             call.need(state, Rule::QuotaDetail, project)?;
             let usage = state.usage_of(project);
             let mut set = json!({"id": project});
-            for (name, limit) in named(&state.quotas_of(project)) {
+            for (name, limit) in shown(call, state.quotas_of(project), 35) {
                 let used = match name {
                     "instances" => usage.instances,
                     "cores" => usage.cores,
@@ -185,23 +206,49 @@ pub(super) fn quotas(state: &mut State, call: &Call<'_>, project: &str, rest: &[
     }
 }
 
-fn quota_set(call: &Call<'_>, project: Option<&str>, quotas: &Quotas) -> Reply {
+/// `/os-quota-class-sets/{class}`: the limits of projects that have none of their own. Only the
+/// class `default` has ever had a meaning.
+pub(super) fn quota_class(state: &mut State, call: &Call<'_>, class: &str) -> Answer {
+    match call.ask.method.as_str() {
+        "GET" => {
+            call.need_own(state, Rule::QuotaClassShow)?;
+            Ok(class_set(call, Some(class), state.default_quotas()))
+        }
+        "PUT" => {
+            let body = call.body()?;
+            call.need_own(state, Rule::QuotaClassUpdate)?;
+            let known: Vec<_> = shown(call, Quotas::default(), 49);
+            let quotas = changed(state.default_quotas(), "quota_class_set", &known, &body)?;
+            if class == "default" {
+                state.default_quotas = Some(quotas);
+            }
+            Ok(class_set(call, None, quotas))
+        }
+        _ => Err(Fault::no_resource()),
+    }
+}
+
+/// Groups are among them since 2.50, networks until then.
+fn class_set(call: &Call<'_>, class: Option<&str>, quotas: Quotas) -> Reply {
     let mut set = json!({});
-    if let Some(project) = project {
-        set["id"] = json!(project);
-    }
-    for (name, limit) in named(quotas) {
-        set[name] = json!(limit);
-    }
-    if !call.since(36) {
-        for name in ["fixed_ips", "floating_ips", "security_groups", "security_group_rules"] {
-            set[name] = json!(-1);
+    for (name, limit) in shown(call, quotas, 49) {
+        if call.since(50) || !name.starts_with("server_group") {
+            set[name] = json!(limit);
         }
     }
-    if !call.since(57) {
-        set["injected_files"] = json!(5);
-        set["injected_file_content_bytes"] = json!(10240);
-        set["injected_file_path_bytes"] = json!(255);
+    if let Some(class) = class {
+        set["id"] = json!(class);
+    }
+    Reply::json(200, json!({"quota_class_set": set}))
+}
+
+fn quota_set(call: &Call<'_>, project: Option<&str>, quotas: Quotas) -> Reply {
+    let mut set = json!({});
+    for (name, limit) in shown(call, quotas, 35) {
+        set[name] = json!(limit);
+    }
+    if let Some(project) = project {
+        set["id"] = json!(project);
     }
     Reply::json(200, json!({"quota_set": set}))
 }
@@ -209,35 +256,44 @@ fn quota_set(call: &Call<'_>, project: Option<&str>, quotas: &Quotas) -> Reply {
 fn update_quotas(state: &mut State, call: &Call<'_>, project: &str) -> Answer {
     let body = call.body()?;
     call.need(state, Rule::QuotaUpdate, project)?;
-    let Some(asked) = body["quota_set"].as_object() else {
-        return Err(Fault::bad_request("'quota_set' is a required property"));
-    };
+    if call.ask.query("user_id").is_some() {
+        return Err(Fault::not_simulated("PUT", "/os-quota-sets/{project}?user_id="));
+    }
     if !state.identity.projects.iter().any(|known| known.id == project) {
         return Err(Fault::bad_request(format!("Project ID {project} is not a valid project.")));
     }
-    let mut quotas = state.quotas_of(project);
-    for (name, value) in asked {
-        let field = match name.as_str() {
-            "force" | "tenant_id" => continue,
-            "instances" => &mut quotas.instances,
-            "cores" => &mut quotas.cores,
-            "ram" => &mut quotas.ram,
-            "metadata_items" => &mut quotas.metadata_items,
-            "key_pairs" => &mut quotas.key_pairs,
-            "server_groups" => &mut quotas.server_groups,
-            "server_group_members" => &mut quotas.server_group_members,
-            other => {
-                return Err(Fault::bad_request(format!(
-                    "Invalid input for field/attribute quota_set. Value: {}. Additional properties are not allowed ('{other}' was unexpected)",
-                    schema::python(&body["quota_set"])
-                )));
-            }
+    let known: Vec<_> = shown(call, Quotas::default(), 35);
+    let quotas = changed(state.quotas_of(project), "quota_set", &known, &body)?;
+    state.quotas.insert(project.to_owned(), quotas);
+    Ok(quota_set(call, None, quotas))
+}
+
+/// The limits with what a request changes of them, which must be among the known ones.
+fn changed(
+    mut quotas: Quotas,
+    key: &str,
+    known: &[(&'static str, i64)],
+    body: &Value,
+) -> Result<Quotas, Fault> {
+    let Some(asked) = body[key].as_object() else {
+        return Err(Fault::bad_request(format!("'{key}' is a required property")));
+    };
+    for (name, value) in
+        asked.iter().filter(|(name, _)| !matches!(name.as_str(), "force" | "tenant_id"))
+    {
+        let mut fields = limits_by_name(&mut quotas).into_iter();
+        let allowed = known.iter().any(|(known, _)| known == name);
+        let field = fields.find(|(known, _)| allowed && known == name);
+        let Some((_, field)) = field else {
+            return Err(Fault::bad_request(format!(
+                "Invalid input for field/attribute {key}. Value: {}. Additional properties are not allowed ('{name}' was unexpected)",
+                schema::python(&body[key])
+            )));
         };
         schema::check_field(name, value, Is::Whole { min: -1, max: i64::from(i32::MAX) })?;
         *field = schema::number(value).unwrap_or(-1);
     }
-    state.quotas.insert(project.to_owned(), quotas);
-    Ok(quota_set(call, None, &quotas))
+    Ok(quotas)
 }
 
 pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {

@@ -63,15 +63,7 @@ pub(super) fn echo(reply: Reply, version: &str) -> Reply {
 
 /// The documents of all versions.
 pub(super) fn documents(base: &str, newest: u16) -> Value {
-    let old = json!({
-        "id": "v2.0",
-        "status": "SUPPORTED",
-        "version": "",
-        "min_version": "",
-        "updated": "2011-01-21T11:33:21Z",
-        "links": [{"rel": "self", "href": format!("{base}/compute/v2/")}],
-    });
-    json!([old, summary(base, newest)])
+    json!([summary_of_old(base), summary(base, newest)])
 }
 
 fn summary(base: &str, newest: u16) -> Value {
@@ -89,5 +81,23 @@ fn summary(base: &str, newest: u16) -> Value {
 pub(super) fn current(base: &str, newest: u16) -> Value {
     let mut document = summary(base, newest);
     document["media-types"] = json!([{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}]);
+    document
+}
+
+fn summary_of_old(base: &str) -> Value {
+    json!({
+        "id": "v2.0",
+        "status": "SUPPORTED",
+        "version": "",
+        "min_version": "",
+        "updated": "2011-01-21T11:33:21Z",
+        "links": [{"rel": "self", "href": format!("{base}/compute/v2/")}],
+    })
+}
+
+/// The document of v2, which has no microversions.
+pub(super) fn old(base: &str) -> Value {
+    let mut document = summary_of_old(base);
+    document["media-types"] = json!([{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2"}]);
     document
 }

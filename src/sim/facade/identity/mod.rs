@@ -1,5 +1,6 @@
 //! Keystone v3: tokens by password, application credential and token; catalog; look-ups.
 
+mod accounts;
 mod credentials;
 mod lookups;
 mod tokens;
@@ -100,6 +101,17 @@ fn with_token(state: &mut State, ask: &Ask, path: &[&str]) -> Result<Reply, Faul
         }
         (_, ["users", user, "application_credentials", rest @ ..]) => {
             credentials::answer(state, ask, &token, user, rest)
+        }
+        (
+            "GET" | "HEAD" | "PUT" | "DELETE",
+            ["projects", project, "users", user, "roles", rest @ ..],
+        ) if admin => accounts::roles(state, ask, [project, user], rest),
+        ("POST", [kind @ ("projects" | "users")]) if admin => accounts::create(state, ask, kind),
+        ("DELETE", [kind @ ("projects" | "users"), id]) if admin => {
+            accounts::delete(state, kind, id)
+        }
+        ("POST", ["projects" | "users"]) | ("DELETE", ["projects" | "users", _]) => {
+            Err(Fault::new(403, "You are not authorized to perform the requested action."))
         }
         ("GET", ["role_assignments"]) if admin => Ok(lookups::role_assignments(state, ask)),
         (

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::support::Bench;
 use crate::events::names::{MigrationNumber, ServerId};
 use crate::sim::ids;
-use crate::sim::state::BuildPhase;
+use crate::sim::settings::Quotas;
 use crate::sim::state::actions::{Actions, KEPT as ACTIONS};
 use crate::sim::state::controls::FEW_PARKED;
 use crate::sim::state::creating::Nics;
@@ -15,6 +15,7 @@ use crate::sim::state::groups::Policy;
 use crate::sim::state::identity::{Identity, TOKENS, Token};
 use crate::sim::state::migration::{KEPT as MIGRATIONS, Migrations};
 use crate::sim::state::server::TOMBS;
+use crate::sim::state::{BuildPhase, Caller};
 
 impl Bench {
     fn deleted(&mut self, id: &ServerId) {
@@ -124,6 +125,31 @@ fn the_oldest_action_that_is_over_is_forgotten_first() {
     let names: Vec<_> =
         actions.iter().map(|action| (action.name, action.request_id.as_str())).collect();
     assert_eq!(names[..2], [("create", "req-1"), ("lock", "req-2")]);
+}
+
+#[test]
+fn a_deleted_project_and_its_user_take_with_them_what_nobody_can_reach_any_more() {
+    let mut bench = Bench::new();
+    let before = bench.sizes();
+    let networks = bench.state.catalog.networks.len();
+    bench.state.identity.add_user("come", "go", "member");
+    let user = bench.state.identity.user("come").unwrap().id.clone();
+    let project = bench.state.identity.project("go").unwrap().id.clone();
+    let by = Caller { user, project, ..bench.admin.clone() };
+    let mut new = bench.request(1, 1);
+    new.request.nics = Nics::Auto;
+    let id = bench.state.create_servers(&by, new).unwrap().remove(0);
+    bench.state.create_group(&by, "g", Policy::SoftAffinity, None).unwrap();
+    bench.state.quotas.insert(by.project.clone(), Quotas::default());
+    bench.settle();
+    assert_eq!(bench.state.catalog.networks.len(), networks + 1);
+    bench.deleted(&id);
+    assert!(bench.state.delete_project(&by.project));
+    assert!(bench.state.delete_user(&by.user));
+    let tables = ["catalog", "groups", "quotas"];
+    for ((table, before), (_, after)) in before.into_iter().zip(bench.sizes()) {
+        assert!(!tables.contains(&table) || after <= before + 10, "{table}: {before}, {after}");
+    }
 }
 
 fn token(number: usize, issued: u64) -> Token {
