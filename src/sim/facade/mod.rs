@@ -129,6 +129,7 @@ impl IntoResponse for Reply {
             request::Content::Json(value) => {
                 (value.to_string().into_bytes(), Some("application/json"))
             }
+            request::Content::Written(json) => (json.into_bytes(), Some("application/json")),
             request::Content::Text(text) => (text.into_bytes(), Some("text/html; charset=UTF-8")),
         };
         let mut response = Response::new(Body::from(body));

@@ -94,6 +94,8 @@ fn decode(segment: &str) -> String {
 pub(super) enum Content {
     Nothing,
     Json(Value),
+    /// JSON that is written already.
+    Written(String),
     Text(String),
 }
 
@@ -114,6 +116,11 @@ impl Reply {
 
     pub(super) const fn json(status: u16, body: Value) -> Self {
         Self { status, body: Content::Json(body), headers: Vec::new(), after_checks: None }
+    }
+
+    /// JSON that is written already.
+    pub(super) const fn written(status: u16, json: String) -> Self {
+        Self { status, body: Content::Written(json), headers: Vec::new(), after_checks: None }
     }
 
     pub(super) fn text(status: u16, text: &str) -> Self {

@@ -42,13 +42,28 @@ pub struct ActionEvent {
     pub details: Option<String>,
 }
 
+impl Action {
+    /// Whether all that was begun for it has ended.
+    fn is_over(&self) -> bool {
+        !self.events.is_empty() && self.events.iter().all(|event| event.finished.is_some())
+    }
+}
+
+/// How many actions of an instance are remembered.
+pub(super) const KEPT: usize = 250;
+
 /// All actions of one instance, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Actions(Vec<Action>);
 
 impl Actions {
-    /// Opens an action.
+    /// Opens an action; the oldest that is over goes if there are too many.
     pub fn open(&mut self, name: &'static str, by: &Caller, now: Duration) {
+        if self.0.len() >= KEPT {
+            // None is over where hosts died under them: then the oldest.
+            let place = self.0.iter().position(Action::is_over).unwrap_or(0);
+            self.0.remove(place);
+        }
         self.0.push(Action {
             name,
             request_id: by.request_id.clone(),

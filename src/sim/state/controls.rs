@@ -17,7 +17,12 @@ pub struct Controls {
     failing_moves: VecDeque<FailStep>,
     failing_builds: VecDeque<usize>,
     parked: Vec<Due>,
+    /// At how many parked events the stale ones among them are thrown away.
+    full_at: usize,
 }
+
+/// Fewer parked events than this are not worth looking through.
+pub(super) const FEW_PARKED: usize = 256;
 
 impl Controls {
     /// What the next live migration is to fail at.
@@ -143,11 +148,24 @@ impl State {
 
     /// Puts an event aside if it is held back; `None` if it was.
     pub(super) fn unless_held(&mut self, due: Due) -> Option<Due> {
-        if self.is_held(&due.event) {
-            self.control.parked.push(due);
-            return None;
+        if !self.is_held(&due.event) {
+            return Some(due);
         }
-        Some(due)
+        // Else what is deleted while it is held would be kept for ever.
+        if self.control.parked.len() >= self.control.full_at.max(FEW_PARKED) {
+            let mut parked = std::mem::take(&mut self.control.parked);
+            parked.retain(|due| !self.is_stale(due));
+            self.control.full_at = parked.len() * 2;
+            self.control.parked = parked;
+        }
+        self.control.parked.push(due);
+        None
+    }
+
+    /// How many events are held back.
+    #[cfg(test)]
+    pub(super) fn parked(&self) -> usize {
+        self.control.parked.len()
     }
 
     fn is_held(&self, event: &Event) -> bool {

@@ -1,6 +1,6 @@
 //! Projects, users, their roles, tokens and application credentials.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::sim::ids;
@@ -81,7 +81,12 @@ pub struct Identity {
     /// Roles' ids in the order of [`ROLES`].
     pub role_ids: Vec<String>,
     tokens: HashMap<String, Token>,
+    /// Their ids, oldest first, and those of revoked ones for a while.
+    issued: VecDeque<String>,
 }
+
+/// How many tokens are good at a time.
+pub(super) const TOKENS: usize = 20_000;
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -175,13 +180,19 @@ impl Identity {
         strongest.map_or(&[], |place| &ROLES[place..])
     }
 
-    /// Makes a token that lasts until `expires`.
+    /// Makes a token that lasts until `expires`. The expired ones go, and if there are too many the
+    /// oldest, so that a cloud that runs for days does not fill up.
     pub fn issue(&mut self, token: Token) -> &Token {
-        // Those that nobody can use any more go, so that a long-lived cloud does not fill up.
-        if self.tokens.len() > 10_000 {
-            let now = token.issued;
-            self.tokens.retain(|_, known| known.expires > now);
+        while let Some(oldest) = self.issued.front() {
+            let good = self.tokens.get(oldest).is_some_and(|known| known.expires > token.issued);
+            if good && self.issued.len() < TOKENS {
+                break;
+            }
+            if let Some(oldest) = self.issued.pop_front() {
+                self.tokens.remove(&oldest);
+            }
         }
+        self.issued.push_back(token.id.clone());
         self.tokens.entry(token.id.clone()).or_insert(token)
     }
 
@@ -198,5 +209,6 @@ impl Identity {
     /// Revokes all tokens, as if they had expired.
     pub fn revoke_all(&mut self) {
         self.tokens.clear();
+        self.issued.clear();
     }
 }

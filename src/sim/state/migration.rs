@@ -339,7 +339,7 @@ impl Migration {
 }
 
 /// How many live migrations are remembered.
-const KEPT: usize = 20_000;
+pub(super) const KEPT: usize = 20_000;
 
 /// All live migrations by number, from 1; those of deleted instances are forgotten.
 #[derive(Debug, Default)]

@@ -160,22 +160,31 @@ impl State {
     }
 
     fn step(&mut self, due: Due) {
-        let Due { ticket, event, .. } = due;
-        match event {
+        if self.is_stale(&due) {
+            return;
+        }
+        match due.event {
             Event::Schedule(ids) => self.schedule(&ids),
-            Event::Build(id, event) if self.awaits(&id, ticket) => self.build_step(&id, event),
-            Event::TaskDone(id, task) if self.awaits(&id, ticket) => self.finish_task(&id, task),
-            Event::Deleted(id) if self.awaits(&id, ticket) => self.remove_server(&id),
-            Event::Move(number, event)
-                if self
-                    .migration(number)
-                    .is_some_and(|migration| migration.ticket == Some(ticket)) =>
-            {
+            Event::Build(id, event) => self.build_step(&id, event),
+            Event::TaskDone(id, task) => self.finish_task(&id, task),
+            Event::Deleted(id) => self.remove_server(&id),
+            Event::Move(number, event) => {
                 let stepped = self.move_step(number, event);
                 debug_assert!(stepped.is_ok(), "{stepped:?}");
             }
-            // Stale: something else happened to it first.
-            _ => {}
+        }
+    }
+
+    /// Whether nobody waits for the event any more: something else happened first.
+    fn is_stale(&self, due: &Due) -> bool {
+        match &due.event {
+            Event::Schedule(ids) => ids.iter().all(|id| self.servers.get(id).is_none()),
+            Event::Build(id, _) | Event::TaskDone(id, _) | Event::Deleted(id) => {
+                !self.awaits(id, due.ticket)
+            }
+            Event::Move(number, _) => {
+                self.migration(*number).is_none_or(|migration| migration.ticket != Some(due.ticket))
+            }
         }
     }
 

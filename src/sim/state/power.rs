@@ -188,7 +188,14 @@ impl State {
         server.updated = now;
         server.ticket = None;
         self.note_server(id);
-        self.servers.bury(id);
+        let forgotten = self.servers.bury(id);
+        // Groups name their deleted members as long as anybody knows of these.
+        if let Some(forgotten) = forgotten
+            && let Some(group) = &forgotten.request.group
+            && let Some(group) = self.groups.get_mut(group)
+        {
+            group.members.retain(|member| *member != forgotten.id);
+        }
     }
 
     /// Locks an instance against everybody who is not an operator.

@@ -18,6 +18,30 @@ pub struct Usage {
 }
 
 impl State {
+    /// Deletes a project with what nobody can reach without it: its limits, its empty groups, its
+    /// networks without ports. `false` if there is none of that id.
+    pub fn delete_project(&mut self, id: &str) -> bool {
+        self.quotas.remove(id);
+        let servers = &self.servers;
+        self.groups.retain(|_, group| {
+            let lived_in = || group.members.iter().any(|member| servers.get(member).is_some());
+            group.project != id || lived_in()
+        });
+        let catalog = &mut self.catalog;
+        catalog.networks.retain(|network| {
+            let used = || catalog.ports.values().any(|port| port.network == network.id);
+            network.project != id || network.shared || network.external || used()
+        });
+        self.identity.delete_project(id)
+    }
+
+    /// Deletes a user with its key pairs, which nobody can use any more. `false` if there is none
+    /// of that id.
+    pub fn delete_user(&mut self, id: &str) -> bool {
+        self.catalog.key_pairs.retain(|(user, _), _| user != id);
+        self.identity.delete_user(id)
+    }
+
     /// The limits of a project: its own, or everybody's.
     pub fn quotas_of(&self, project: &str) -> Quotas {
         self.quotas.get(project).copied().unwrap_or_else(|| self.default_quotas())

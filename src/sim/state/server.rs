@@ -241,7 +241,7 @@ pub struct Servers {
 }
 
 /// How many deleted instances are remembered.
-const TOMBS: usize = 1000;
+pub(super) const TOMBS: usize = 1000;
 
 impl Servers {
     /// The number that the next instance gets.
@@ -281,19 +281,15 @@ impl Servers {
         self.rows.values()
     }
 
-    /// Notes that an instance is deleted and forgets the oldest tombs.
-    pub fn bury(&mut self, id: &ServerId) {
-        let Some(number) = self.numbers.get(id) else {
-            return;
-        };
-        self.tombs.push_back(*number);
-        while self.tombs.len() > TOMBS {
-            let Some(oldest) = self.tombs.pop_front() else {
-                break;
-            };
-            if let Some(server) = self.rows.remove(&oldest) {
-                self.numbers.remove(&server.id);
-            }
+    /// Notes that an instance is deleted; if there are too many of them the one that was deleted
+    /// first is forgotten, and returned.
+    pub fn bury(&mut self, id: &ServerId) -> Option<Server> {
+        self.tombs.push_back(*self.numbers.get(id)?);
+        if self.tombs.len() <= TOMBS {
+            return None;
         }
+        let forgotten = self.rows.remove(&self.tombs.pop_front()?)?;
+        self.numbers.remove(&forgotten.id);
+        Some(forgotten)
     }
 }

@@ -88,6 +88,13 @@ impl Running {
         until(text, || said().contains(text), said);
     }
 
+    /// Waits until this can be found in its standard output, and returns what was found.
+    pub fn until_it_prints<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let said = || self.pipes.as_ref().map_or_else(String::new, |(out, _)| out.now());
+        until(what, || find(&said()).is_some(), said);
+        find(&said()).unwrap()
+    }
+
     /// Waits for its end.
     pub fn ended(mut self) -> Ended {
         let began = Instant::now();

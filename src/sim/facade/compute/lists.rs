@@ -102,17 +102,29 @@ pub(super) fn index(state: &State, call: &Call<'_>, detail: bool) -> Answer {
         state.servers.with_deleted().filter(|server| filters.pass(state, server)).collect();
     sort(state, call, &mut found);
     let (page, more) = page(call, &found)?;
-    let views: Vec<Value> = page
-        .iter()
-        .map(|server| {
-            if detail { view::full(state, call, server, false) } else { view::basic(call, server) }
-        })
-        .collect();
-    let mut body = json!({"servers": views});
+    // Each is written as soon as it is made: a thousand in memory at once take twice as long.
+    let views = page.iter().map(|server| {
+        let view =
+            if detail { view::full(state, call, server, false) } else { view::basic(call, server) };
+        view.to_string()
+    });
+    let mut body = format!("{{\"servers\":[{}]", joined(views));
     if let (true, Some(last)) = (more, page.last()) {
-        body["servers_links"] = json!([next_link(call, last.id.as_str(), detail)]);
+        let next = next_link(call, last.id.as_str(), detail);
+        body.push_str(&format!(",\"servers_links\":[{next}]"));
     }
-    Ok(Reply::json(200, body))
+    body.push('}');
+    Ok(Reply::written(200, body))
+}
+
+/// With commas between.
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.fold(String::new(), |mut all, part| {
+        if !all.is_empty() {
+            all.push(',');
+        }
+        all + &part
+    })
 }
 
 fn check_names(call: &Call<'_>) -> Result<(), Fault> {

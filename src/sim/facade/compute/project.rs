@@ -259,6 +259,9 @@ fn update_quotas(state: &mut State, call: &Call<'_>, project: &str) -> Answer {
     if call.ask.query("user_id").is_some() {
         return Err(Fault::not_simulated("PUT", "/os-quota-sets/{project}?user_id="));
     }
+    if !state.identity.projects.iter().any(|known| known.id == project) {
+        return Err(Fault::bad_request(format!("Project ID {project} is not a valid project.")));
+    }
     let known: Vec<_> = shown(call, Quotas::default(), 35);
     let quotas = changed(state.quotas_of(project), "quota_set", &known, &body)?;
     state.quotas.insert(project.to_owned(), quotas);

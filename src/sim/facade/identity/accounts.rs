@@ -50,11 +50,10 @@ pub(super) fn create(state: &mut State, ask: &Ask, kind: &str) -> Result<Reply, 
 /// `DELETE /projects/{id}` and `DELETE /users/{id}`; their tokens end with them.
 pub(super) fn delete(state: &mut State, kind: &str, id: &str) -> Result<Reply, Fault> {
     let gone = match kind {
-        "projects" => state.identity.delete_project(id),
-        _ => state.identity.delete_user(id),
+        "projects" => state.delete_project(id),
+        _ => state.delete_user(id),
     };
     if gone {
-        state.quotas.remove(id);
         return Ok(Reply::status(204));
     }
     let single = kind.trim_end_matches('s');

@@ -1,5 +1,6 @@
 use super::support::Bench;
 use crate::events::names::ComputeName;
+use crate::sim::settings::{Durations, Settings};
 use crate::sim::state::groups::Policy;
 use crate::sim::state::server::VmState;
 use serde_json::json;
@@ -136,4 +137,16 @@ fn a_held_build_waits_and_goes_on_when_released() {
     bench.state.release_boots();
     bench.settle();
     assert_eq!(bench.line(&id), "ACTIVE/-@compute-1");
+}
+
+#[test]
+fn with_a_spread_single_boots_are_shorter_or_longer_but_not_by_more() {
+    let durations = Durations { spread: 40, ..Durations::default() };
+    let mut bench = Bench::with(Settings { durations, ..Settings::default() });
+    let ids = bench.booted(8);
+    let launched = ids.iter().map(|id| bench.state.servers.get(id).unwrap().launched.unwrap());
+    let launched: std::collections::BTreeSet<_> = launched.collect();
+    assert!(launched.len() > 1, "{launched:?}");
+    let (least, most) = (durations.boot * 60 / 100, durations.boot * 140 / 100);
+    assert!(launched.iter().all(|at| (least..=most).contains(at)), "{launched:?}");
 }
