@@ -15,18 +15,18 @@ fn printed(cloud: &Running, beginning: &str) -> String {
 
 fn auth_url(cloud: &Running) -> String {
     let ready = printed(cloud, "ready: ");
-    ready.split_whitespace().last().unwrap().to_owned()
+    ready.split_whitespace().last().expect("a URL").to_owned()
 }
 
 fn client() -> Client {
     // The error says that another test of this process did it first.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Client::builder().no_proxy().build().unwrap()
+    Client::builder().no_proxy().build().expect("a client")
 }
 
 async fn post(url: &str, body: &str) -> u16 {
     let asked = client().post(url).header("content-type", "application/json").body(body.to_owned());
-    asked.send().await.unwrap().status().as_u16()
+    asked.send().await.expect("an answer").status().as_u16()
 }
 
 /// Each verb of `--help` with its example.
