@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How the command ends. Where more than one applies, the first of this order counts
-/// ([`or`](Self::or)):
+/// How the command ends. Where more than one applies, the first of this order counts:
 /// [`Interrupted`](Self::Interrupted), [`Internal`](Self::Internal), [`Usage`](Self::Usage),
 /// [`Target`](Self::Target), [`Failed`](Self::Failed), [`LeftBehind`](Self::LeftBehind),
 /// [`NothingRan`](Self::NothingRan).
