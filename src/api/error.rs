@@ -66,7 +66,6 @@ impl RequestError {
             | RequestErrorKind::Connect(_)
             | RequestErrorKind::Certificate(_)
             | RequestErrorKind::Login(_)
-            | RequestErrorKind::Discovery(_)
             | RequestErrorKind::Catalog(_)
             | RequestErrorKind::Unsupported { .. }
             | RequestErrorKind::Malformed(_) => Outcome::NotDone,
@@ -114,9 +113,6 @@ pub enum RequestErrorKind {
     /// The request needs a token, and logging in failed.
     #[error("it needs a token, but logging in failed")]
     Login(#[source] Arc<RequestError>),
-    /// The request needs a microversion to be agreed on, and asking for the versions failed.
-    #[error("it needs a microversion, but the service's versions could not be read")]
-    Discovery(#[source] Arc<RequestError>),
     /// The catalog has no endpoint for the service.
     #[error("{0}")]
     Catalog(String),

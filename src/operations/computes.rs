@@ -1,7 +1,5 @@
 //! Computes: which may be used, and taking them out of use for a scenario.
 
-use std::fmt;
-
 use crate::api::compute::{ServiceChange, ServiceRecord};
 use crate::config::Change;
 use crate::control::Cloud;
@@ -47,7 +45,7 @@ pub async fn at_least(cloud: &Cloud, count: usize) -> Result<(), Problem> {
     Err(Problem::seen(format!(
         "{count} computes that are enabled and up are needed; there are {}: {}",
         usable.len(),
-        Names(&usable)
+        listed(&usable)
     )))
 }
 
@@ -210,13 +208,9 @@ pub async fn confirm_not_on(
     }
 }
 
-struct Names<'a>(&'a [ComputeName]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(ComputeName::as_str).collect();
-        f.write_str(&names.join(", "))
-    }
+/// Names in one line, for people.
+pub(super) fn listed(computes: &[ComputeName]) -> String {
+    computes.iter().map(ComputeName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

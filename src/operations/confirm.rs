@@ -308,7 +308,9 @@ async fn why_not_completed(
         Err(problem) => lines.push(format!("the cloud's reason could not be read: {problem}")),
     }
     match computes::usable(cloud).await {
-        Ok(usable) => lines.push(format!("computes that are enabled and up: {}", names(&usable))),
+        Ok(usable) => {
+            lines.push(format!("computes that are enabled and up: {}", computes::listed(&usable)))
+        }
         Err(problem) => lines.push(format!("the computes could not be read: {problem}")),
     }
     if instance.booted_with > 1 {
@@ -318,10 +320,6 @@ async fn why_not_completed(
         ));
     }
     lines.join("\n  ")
-}
-
-fn names(computes: &[ComputeName]) -> String {
-    computes.iter().map(ComputeName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// What the events of the live migration that was asked for last say that went wrong.
