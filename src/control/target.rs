@@ -156,8 +156,7 @@ impl Target {
         heading
             .extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
         let services = shared.operator.compute.services().await.map_err(failed)?;
-        let usable =
-            services.iter().filter(|service| service.is_enabled() && service.is_up()).count();
+        let usable = services.iter().filter(|service| service.is_usable()).count();
         let version = shared.operator.compute.version().await.map_err(failed)?;
         heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
         for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {

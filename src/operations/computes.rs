@@ -17,7 +17,7 @@ pub async fn usable(cloud: &Cloud) -> Result<Vec<ComputeName>, Problem> {
     let mut names: Vec<ComputeName> = services(cloud)
         .await?
         .into_iter()
-        .filter(may_be_used)
+        .filter(ServiceRecord::is_usable)
         .map(|service| service.host)
         .collect();
     names.sort();
@@ -26,10 +26,6 @@ pub async fn usable(cloud: &Cloud) -> Result<Vec<ComputeName>, Problem> {
 
 async fn services(cloud: &Cloud) -> Result<Vec<ServiceRecord>, Problem> {
     Ok(cloud.operator.compute.services().await?)
-}
-
-fn may_be_used(service: &ServiceRecord) -> bool {
-    service.is_enabled() && service.is_up() && !service.forced_down.unwrap_or(false)
 }
 
 /// Demands that at least `count` computes may be used.
@@ -72,7 +68,7 @@ pub async fn another_than(cloud: &Cloud, own: &ComputeName) -> Result<ComputeNam
     services.sort_by(|a, b| a.host.cmp(&b.host));
     let zone =
         services.iter().find(|service| service.host == *own).and_then(|own| own.zone.clone());
-    services.retain(|service| may_be_used(service) && service.host != *own);
+    services.retain(|service| service.is_usable() && service.host != *own);
     let (near, far): (Vec<_>, Vec<_>) =
         services.into_iter().partition(|service| service.zone == zone);
     let choice = if near.is_empty() { far } else { near };

@@ -114,10 +114,12 @@ impl ComputeWorld {
     ///
     /// If there is none, or one does not run in time, or never will.
     pub async fn until_all_run(&mut self) -> Result<(), Problem> {
-        self.until_new_ones_run().await?;
-        let waits =
-            self.all()?.into_iter().map(|instance| boot::until_running(&self.cloud, instance));
-        try_join_all(waits).await.map(drop)
+        let all = self.all()?.into_iter();
+        let waits = all.map(|instance| boot::until_running(&self.cloud, instance));
+        let mut running = try_join_all(waits).await?;
+        running.retain(|seen| self.instances.iter().any(|own| own.id == seen.id && !own.has_run));
+        self.instances.note(running);
+        Ok(())
     }
 
     /// Notes how an instance is just now, for later comparison.

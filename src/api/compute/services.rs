@@ -41,6 +41,11 @@ impl ServiceRecord {
     pub fn is_enabled(&self) -> bool {
         self.status == "enabled"
     }
+
+    /// May be chosen for servers: enabled, up and not forced down.
+    pub fn is_usable(&self) -> bool {
+        self.is_enabled() && self.is_up() && !self.forced_down.unwrap_or(false)
+    }
 }
 
 fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
