@@ -1,0 +1,124 @@
+//! `whimbrel run`.
+
+mod ending;
+mod fitting;
+mod reports;
+mod selecting;
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use clap::Args;
+
+use crate::control::Target;
+use crate::events::names::RunId;
+use crate::events::stream::Speaker;
+use crate::report::shell_word;
+use crate::runner::{self, cancel};
+
+use super::settings::{Resolved, Settings};
+use super::signals::{self, Signals};
+use super::surroundings::OnTarget;
+use super::{Exit, Outcome, Stop};
+use ending::{exit_of, settle};
+use fitting::{fit, heading};
+use reports::Reports;
+pub(super) use selecting::Selecting;
+
+/// Runs features on a cloud.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    selecting: Selecting,
+    /// Scenarios that run side by side
+    #[arg(short, long, value_name = "COUNT", help_heading = "Execution")]
+    concurrency: Option<usize>,
+    /// Starts no more scenarios after one has failed
+    #[arg(long, help_heading = "Execution")]
+    fail_fast: bool,
+    #[command(flatten)]
+    reports: Reports,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Plans, runs, tells, and ends with the exit code for what happened.
+pub(super) fn run(run: &Run) -> Outcome {
+    let concurrency = run.concurrency.map(|count| count.to_string());
+    let resolved = run.settings.resolve(&[("--concurrency", "concurrency", concurrency)])?;
+    let mut plan = run.selecting.plan(&resolved)?;
+    if !plan.problems().is_empty() {
+        return Err(Stop::with_all(Exit::Usage, plan.problems()));
+    }
+    if plan.is_empty() {
+        let message = "nothing ran: no scenario is selected".to_owned();
+        return Err(Stop { exit: Exit::NothingRan, message });
+    }
+    let files = run.reports.open()?;
+    let runtime = super::runtime()?;
+    let mut signals = runtime.block_on(async { Signals::listen() });
+    let opening = async {
+        tokio::select! {
+            opened = open(&resolved) => Some(opened),
+            () = signals.next() => None,
+        }
+    };
+    let Some(target) = runtime.block_on(opening) else {
+        // The answer to a name that is being looked up is not waited for.
+        runtime.shutdown_background();
+        let message = "stopped before anything was run".to_owned();
+        return Err(Stop { exit: Exit::Interrupted, message });
+    };
+    let target = target?;
+    let limited = fit(&mut plan, &target);
+
+    let journal = target.journal().clone();
+    let heading = heading(&target, limited, &resolved);
+    let (canceller, cancelled) = cancel::channel();
+    runtime.spawn(signals::obey(signals, canceller, journal.clone()));
+    let (say, hear) = channel();
+    let concurrency = resolved.config.concurrency;
+    let settings = runner::Settings {
+        concurrency: limited.map_or(concurrency, |limited| limited.scenarios.min(concurrency)),
+        step_limit: resolved.config.deadlines.step,
+        scenario_limit: resolved.config.deadlines.scenario,
+        grace: resolved.config.deadlines.clean_up,
+        fail_fast: run.fail_fast,
+        ..runner::Settings::default()
+    };
+    let handle = runtime.handle().clone();
+    let running = std::thread::spawn(move || {
+        let speaker = Speaker::into_channel(say);
+        runner::run(plan, Arc::new(OnTarget(target)), settings, speaker, cancelled, &handle)
+    });
+    let told = run.reports.tell(&hear, heading, run.rerun());
+    let Ok(ran) = running.join() else {
+        return Err(Stop {
+            exit: Exit::Internal,
+            message: "the runner panicked; that is a bug".to_owned(),
+        });
+    };
+    // First, because a report that can't be written says nothing of what is left.
+    let settled = settle(journal);
+    let reported =
+        told.map_err(|error| Stop::new(Exit::Internal, &error)).and_then(|told| files.write(&told));
+    let ends = [settled, reported].map(|end| end.unwrap_or_else(Stop::tell));
+    Ok(ends.into_iter().fold(exit_of(&ran), Exit::or))
+}
+
+async fn open(resolved: &Resolved) -> Result<Target, Stop> {
+    let Resolved { config, environment, folder, .. } = resolved;
+    Target::open(config.clone(), RunId::random(), environment, folder).await.map_err(|error| {
+        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+        Stop::new(exit, &error)
+    })
+}
+
+impl Run {
+    /// The command that runs scenarios again as this one did, but for their places.
+    fn rerun(&self) -> String {
+        let words = self.settings.words();
+        let words = words.iter().map(|word| shell_word(word));
+        std::iter::once("whimbrel run".into()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+}
