@@ -8,7 +8,7 @@
 //!
 //! So this is for waits, which look again. A judgement asks directly: [`super::census`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub struct Servers {
 #[derive(Debug, Default)]
 struct ServerMemory {
     known: HashMap<ServerId, Server>,
+    /// Those that a list showed as deleted; no id is given twice.
+    gone: HashSet<ServerId>,
     /// From when on the next list is to show changes.
     since: Option<String>,
     /// When all of them were last listed.
@@ -79,6 +81,7 @@ impl Servers {
         for server in servers {
             if server.status == Status::Deleted {
                 memory.known.remove(&server.id);
+                memory.gone.insert(server.id);
             } else {
                 memory.known.insert(server.id.clone(), server);
             }
@@ -102,13 +105,15 @@ impl Source for Servers {
 
     async fn look(&self, ids: &[ServerId]) -> Result<Look<Self>, RequestError> {
         let mut seen = Looks::<Self>::new();
+        let mut missing: Vec<&ServerId> = ids.iter().collect();
         if ids.len() > 1 {
             self.list().await?;
             let memory = lock(&self.memory);
             let known = ids.iter().filter_map(|id| memory.known.get(id));
             seen.extend(known.map(|server| (server.id.clone(), Ok(server.clone()))));
+            missing.retain(|id| !memory.known.contains_key(*id) && !memory.gone.contains(*id));
         }
-        let missing = ids.iter().filter(|id| !seen.contains_key(id));
+        let missing = missing.into_iter();
         let shown = join_all(missing.map(|id| self.show(id))).await;
         seen.extend(shown.into_iter().flatten());
         Ok(Look { seen, lists: u32::from(ids.len() > 1) })
