@@ -187,4 +187,4 @@ def _name(*words):
 
 def of_this_lab():
     """The orders of the lab that this service belongs to."""
-    return Orders(pathlib.Path(os.environ['WHIMBREL_LAB'], 'control'))
+    return Orders(pathlib.Path(os.environ['LAB_STATE'], 'control'))

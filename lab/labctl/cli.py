@@ -30,10 +30,10 @@ ABOUT = {
 
 def parser(command):
     made = argparse.ArgumentParser(prog='lab/' + command, description=ABOUT[command])
-    made.add_argument('--release', default=os.environ.get('WHIMBREL_LAB_RELEASE', DEBIAN),
+    made.add_argument('--release', default=os.environ.get('LAB_RELEASE', DEBIAN),
                       help='a Nova and Placement from PyPI, as 34.0.0, or 33 for the newest of 33 '
                            'that is known to work; default: %(default)s, the Nova of Debian')
-    made.add_argument('--state', metavar='FOLDER', default=os.environ.get('WHIMBREL_LAB_STATE'),
+    made.add_argument('--state', metavar='FOLDER', default=os.environ.get('LAB_STATE'),
                       help='where the lab keeps everything; default: a folder for each release '
                            'in ' + str(default_folder('x').parent))
     if command == 'up':
@@ -158,9 +158,9 @@ def do_status(lab, processes, _):
 
 def do_env(lab, _, __):
     for name, value in (('OS_CLIENT_CONFIG_FILE', lab.path('clouds.yaml')),
-                        ('WHIMBREL_CONFIG', lab.path('whimbrel.toml')),
-                        ('WHIMBREL_LAB_STATE', lab.folder),
-                        ('WHIMBREL_LAB_RELEASE', lab.release),
+                        ('LAB_SETTINGS', lab.path('whimbrel.toml')),
+                        ('LAB_STATE', lab.folder),
+                        ('LAB_RELEASE', lab.release),
                         ('NO_PROXY', '127.0.0.1')):
         print("export %s='%s'" % (name, value))
     return 0

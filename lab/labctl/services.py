@@ -45,7 +45,7 @@ def nova_api_needs_uwsgi(lab):
 def commands(lab):
     """Each service's command and what it is told in its environment."""
     etc = lab.path('etc')
-    state = {'WHIMBREL_LAB': lab.folder}
+    state = {'LAB_STATE': lab.folder}
     nova = ('nova.conf', 'nova-database.conf')
     table = {
         'mariadb': (['/usr/sbin/mariadbd', '--defaults-file=%s' % (etc / 'mariadb.cnf')], {}),

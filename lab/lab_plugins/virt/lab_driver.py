@@ -49,7 +49,7 @@ class LabDriver(fake.FakeDriver):
 
     def init_host(self, host):
         super().init_host(host)
-        self._file = os.path.join(os.environ['WHIMBREL_LAB'], 'guests', host)
+        self._file = os.path.join(os.environ['LAB_STATE'], 'guests', host)
         try:
             with open(self._file) as handle:
                 kept = json.load(handle)
