@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 
-from labctl import database, services, up
+from labctl import check, database, services, up
 from labctl.cloud import Cloud
 from labctl.lab import DEBIAN, Lab, Problem, default_folder, is_release, newest_release
 from labctl.process import Processes, resident
@@ -24,6 +24,9 @@ ABOUT = {
              'no bug planted.',
     'env': 'Prints shell lines that lead clients to the lab: eval "$(lab/env)".',
     'bug': 'Puts a bug that Nova once had back into the running services, or takes it out.',
+    'check': 'Checks the lab: starts it, holds and fails builds and live migrations through its '
+             'control, runs the suite with and without a planted bug, stops and starts it in '
+             'several ways, and ends it.',
     'forget': 'Ends the lab and removes its folder, with all that it holds.',
 }
 
@@ -42,10 +45,16 @@ def parser(command):
     if command == 'reset':
         made.add_argument('--hard', action='store_true',
                           help='put back the databases of the first start, and restart')
+    if command == 'check':
+        made.add_argument('parts', nargs='*', choices=(*PARTS, []), metavar='PART',
+                          help='some of: %s; default: all' % ', '.join(PARTS))
     if command == 'bug':
         made.add_argument('id', nargs='?', help='which; without it, all are listed')
         made.add_argument('switch', nargs='?', choices=('on', 'off'))
     return made
+
+
+PARTS = ('control', 'suite', 'start')
 
 
 def hosts(text):
@@ -65,6 +74,10 @@ def main(command):
             if not lab.exists():
                 raise Problem('there is no lab in %s; lab/up makes one' % lab.folder)
             sys.exit(COMMANDS[command](lab, processes, arguments))
+        if command == 'check':
+            # Its commands take the lock, one after the other.
+            check.run(lab, ['--release', lab.release, '--state', str(lab.folder)],
+                      arguments.parts or PARTS)
         if command != 'up' and not lab.exists():
             print('there is no lab in %s' % lab.folder)
             return

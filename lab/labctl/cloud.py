@@ -23,10 +23,11 @@ class Refused(Problem):
 
 
 class Cloud:
-    """An administrator's session."""
+    """A session of one of the lab's accounts."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, user='admin'):
         self.lab = lab
+        self.user = user
         self.token = None
 
     def call(self, method, service, path, body=None, data=None):
@@ -55,10 +56,10 @@ class Cloud:
 
     def _log_in(self):
         domain = {'id': 'default'}
-        user = {'name': 'admin', 'domain': domain, 'password': self.lab.secret('admin')}
+        user = {'name': self.user, 'domain': domain, 'password': self.lab.secret(self.user)}
         self.call('POST', 'keystone', '/v3/auth/tokens', {'auth': {
             'identity': {'methods': ['password'], 'password': {'user': user}},
-            'scope': {'project': {'name': 'admin', 'domain': domain}}}})
+            'scope': {'project': {'name': ACCOUNTS[self.user][0], 'domain': domain}}}})
 
     def find_or_make(self, service, path, kind, body):
         """The thing of that name, made if there is none."""
@@ -139,23 +140,32 @@ class Cloud:
         known = {provider['name'] for provider in providers}
         return late + [name + ' in placement' for name in self.lab.hosts if name not in known]
 
-    def boot_and_delete(self):
-        """What "up" means: an instance has run."""
+    def boot(self, name, **more):
+        """Asks for an instance and returns its id."""
         flavors = self.call('GET', 'nova-api', '/v2.1/flavors')['flavors']
         flavor = next(flavor['id'] for flavor in flavors if flavor['name'] == 'lab.nano')
-        server = self.call('POST', 'nova-api', '/v2.1/servers', {'server': {
-            'name': 'lab-probe', 'imageRef': self.image(), 'flavorRef': flavor,
-            'networks': 'none'}})['server']['id']
-        deadline = time.monotonic() + 90
-        status = 'BUILD'
-        while status == 'BUILD' and time.monotonic() < deadline:
+        return self.call('POST', 'nova-api', '/v2.1/servers', {'server': {
+            'name': name, 'imageRef': self.image(), 'flavorRef': flavor, 'networks': 'none',
+            **more}})['server']['id']
+
+    def server(self, server):
+        return self.call('GET', 'nova-api', '/v2.1/servers/' + server)['server']
+
+    def built(self, server, seconds=90):
+        """The instance when it is no longer being built."""
+        deadline = time.monotonic() + seconds
+        while (shown := self.server(server))['status'] == 'BUILD' and time.monotonic() < deadline:
             time.sleep(0.1)
-            shown = self.call('GET', 'nova-api', '/v2.1/servers/' + server)['server']
-            status = shown['status']
+        return shown
+
+    def boot_and_delete(self):
+        """What "up" means: an instance has run."""
+        server = self.boot('lab-probe')
+        shown = self.built(server)
         self.delete([server])
-        if status != 'ACTIVE':
+        if shown['status'] != 'ACTIVE':
             why = shown.get('fault', {}).get('message', 'it took too long')
-            raise Problem('an instance was booted and became %s: %s' % (status, why),
+            raise Problem('an instance was booted and became %s: %s' % (shown['status'], why),
                           self.lab.log('nova-conductor'))
 
     # -- emptying it -------------------------------------------------------
