@@ -46,15 +46,12 @@ def parser(command):
         made.add_argument('--hard', action='store_true',
                           help='put back the databases of the first start, and restart')
     if command == 'check':
-        made.add_argument('parts', nargs='*', choices=(*PARTS, []), metavar='PART',
-                          help='some of: %s; default: all' % ', '.join(PARTS))
+        made.add_argument('parts', nargs='*', choices=(*check.PARTS, []), metavar='PART',
+                          help='some of: %s; default: all' % ', '.join(check.PARTS))
     if command == 'bug':
         made.add_argument('id', nargs='?', help='which; without it, all are listed')
         made.add_argument('switch', nargs='?', choices=('on', 'off'))
     return made
-
-
-PARTS = ('control', 'suite', 'start')
 
 
 def hosts(text):
@@ -77,7 +74,7 @@ def main(command):
         if command == 'check':
             # Its commands take the lock, one after the other.
             check.run(lab, ['--release', lab.release, '--state', str(lab.folder)],
-                      arguments.parts or PARTS)
+                      arguments.parts or check.PARTS)
         if command != 'up' and not lab.exists():
             print('there is no lab in %s' % lab.folder)
             return
@@ -115,7 +112,7 @@ def show_end(log, lines=20):
 
 
 def do_up(lab, processes, arguments):
-    up.up(lab, processes, arguments.hosts)
+    up.up(Run(lab, processes), arguments.hosts)
     options = '' if arguments.state is None else ' --state %s' % lab.folder
     if lab.release != DEBIAN:
         options = ' --release %s' % lab.release + options
@@ -192,11 +189,11 @@ def do_reset(lab, processes, arguments):
         database.restore(lab)
         run.say('databases are as they were at first')
         shutil.rmtree(lab.path('guests'))
-        up.up(lab, processes)
+        up.up(run)
         return
     if absent := up.missing(processes, lab):
         run.say('not running: ' + ', '.join(absent))
-        up.up(lab, processes)
+        up.up(run)
     Cloud(lab).empty()
     run.say('reset')
 

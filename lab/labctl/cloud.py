@@ -132,7 +132,8 @@ class Cloud:
         an earlier life.
         """
         fresh = {(service['binary'], service['host']) for service in self.services()
-                 if service['state'] == 'up' and (service['updated_at'] or '') >= since}
+                 if (service['state'] == 'up' or service['forced_down'])
+                 and (service['updated_at'] or '') >= since}
         wanted = [('nova-conductor', 'control'), ('nova-scheduler', 'control')]
         wanted += [('nova-compute', compute) for compute in self.lab.hosts]
         late = ['%s on %s' % one for one in wanted if one not in fresh]

@@ -100,7 +100,7 @@ class Control:
         if not self.processes.pid('nova-' + name):
             services.start(run, 'nova-' + name)
             run.wait(UP_WITHIN, name + ' did not report', lambda: reports(cloud, name) != before,
-                     service='nova-' + name)
+                     'nova-' + name)
         cloud.force_down(name, False)
 
     def disturb(self, body):

@@ -124,10 +124,10 @@ def listens(lab, name):
 # Name, what it needs, the path that answers when it is ready, and the seconds it may take.
 WEB = (
     ('keystone', ('sync-keystone',), '/v3', 90),
-    ('placement', ('sync-placement', 'catalog'), '/', 120),
-    ('glance', ('sync-glance', 'catalog'), '/', 120),
-    ('neutron', ('sync-neutron', 'catalog', 'rabbitmq'), '/', 180),
-    ('nova-api', ('sync-nova', 'catalog', 'rabbitmq'), '/', 180),
+    ('placement', ('sync-placement',), '/', 180),
+    ('glance', ('sync-glance',), '/', 180),
+    ('neutron', ('sync-neutron', 'rabbitmq'), '/', 180),
+    ('nova-api', ('sync-nova', 'rabbitmq'), '/', 180),
     ('control', ('packages',), '/control/snapshot', 30),
 )
 
@@ -138,7 +138,7 @@ def steps(run):
 
     def begin(name, ready, seconds):
         start(run, name)
-        run.wait(seconds, name + ' did not become ready', ready, service=name)
+        run.wait(seconds, name + ' did not become ready', ready, name)
 
     def rabbitmq():
         if not run.processes.pid('rabbitmq'):
@@ -160,6 +160,7 @@ def steps(run):
     for name, needs, path, seconds in WEB:
         found.append(Step(name, needs, web(name, path, seconds)))
     for name in ('nova-conductor', 'nova-scheduler'):
+        # They look for placement as soon as they start, and so do the computes.
         found.append(Step(name, ('sync-nova', 'catalog', 'rabbitmq'),
                           lambda name=name: start(run, name)))
     for compute in lab.hosts:

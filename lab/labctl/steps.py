@@ -62,17 +62,17 @@ class Run:
         else:
             ended.put((step, None))
 
-    def wait(self, seconds, what, ready, service=None):
-        """Waits until `ready()`; a service that ends meanwhile ends the wait."""
+    def wait(self, seconds, what, ready, *needed):
+        """Waits until `ready()`; a needed service that ends meanwhile ends the wait."""
         deadline = time.monotonic() + seconds
-        log = self.lab.log(service) if service else None
         while not ready():
             if self.failed.is_set():
                 raise Problem('given up, because something else failed')
-            if service and not self.processes.pid(service):
-                raise Problem('%s has ended' % service, log)
+            for service in needed:
+                if not self.processes.pid(service):
+                    raise Problem('%s has ended' % service, self.lab.log(service))
             if time.monotonic() > deadline:
-                raise Problem('%s: not within %d s' % (what, seconds), log)
+                raise Problem('%s within %d s' % (what, seconds), self.lab.log(needed[0]))
             time.sleep(0.1)
 
     def command(self, name, command, more=None, codes=(0,)):

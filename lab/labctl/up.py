@@ -6,15 +6,15 @@ import subprocess
 from labctl import configure, database, install, services
 from labctl.cloud import Cloud
 from labctl.lab import Problem
-from labctl.steps import Run, Step
+from labctl.steps import Step
 
 # What a failed start says: a half-made lab is gone on with, never begun anew.
 GO_ON = ('Run lab/up again: it goes on where this one stopped. lab/status shows what runs; '
          'lab/down ends it; lab/forget also removes the folder, for a new start.')
 
 
-def up(lab, processes, hosts=None, quiet=False):
-    run = Run(lab, processes, quiet)
+def up(run, hosts=None):
+    lab = run.lab
     if hosts is not None:
         lab.settings['hosts'] = hosts
     lab.make_folders()
@@ -119,9 +119,6 @@ def catalog(run, cloud):
 
 def computes(run, cloud, began):
     lab = run.lab
-    ran = {name for name in lab.hosts if run.processes.pid('nova-' + name)}
-    if not ran:
-        raise Problem('no compute runs')
     seen = 'SELECT COUNT(*) FROM nova.compute_nodes WHERE deleted = 0'
     mapped = 'SELECT COUNT(*) FROM nova_api.host_mappings'
 
@@ -130,7 +127,7 @@ def computes(run, cloud, began):
 
     for compute in lab.hosts:
         run.wait(180, compute + ' did not report', lambda: count(
-            seen + " AND host = '%s'" % compute) > 0, service='nova-' + compute)
+            seen + " AND host = '%s'" % compute) > 0, 'nova-' + compute)
     if count(mapped) < len(lab.hosts):
         run.command('discover', services.openstack(lab, 'nova-manage', 'nova.conf',
                                                    'nova-database.conf')
@@ -142,7 +139,8 @@ def computes(run, cloud, began):
         return not late
 
     try:
-        run.wait(120, 'Nova did not become ready', ready, service='nova-conductor')
+        run.wait(120, 'Nova did not become ready', ready, 'nova-conductor',
+                 'nova-scheduler', *('nova-' + name for name in lab.hosts))
     except Problem as problem:
         raise Problem('%s; late: %s' % (problem, ', '.join(late)), problem.log) from None
     run.say('%d computes are ready' % len(lab.hosts))
