@@ -92,7 +92,10 @@ def fails_at(check, step, ends):
             one.ended(ends)
             moved = one.host() != one.source
             demand(moved == (step == 'finish'), 'it is on %s, was on %s' % (one.host(), one.source))
-            if step != 'finish' and step != 'copy-without-rollback':
+            broken = step in ('finish', 'copy-without-rollback')
+            status = one.cloud.server(one.id)['status']
+            demand(status == ('ERROR' if broken else 'ACTIVE'), 'the instance is ' + status)
+            if not broken:
                 one.move()
                 one.ended('completed')
         finally:

@@ -98,10 +98,18 @@ class Processes:
         return members(recorded[0]) if recorded and self.pid(name) else []
 
     def _end_rest_of(self, name):
-        """Ends workers that have outlived their service; their group keeps its number from reuse."""
+        """Ends workers that have outlived their service.
+
+        Their group keeps its number from being given again. If another process has that number,
+        the group is gone.
+        """
         recorded = self._recorded(name)
-        if recorded and not os.path.exists('/proc/%d' % recorded[0]):
-            send_group(recorded[0], signal.SIGKILL)
+        if recorded is None:
+            return
+        pid, _, born = recorded
+        now = self._now(pid)
+        if now is None or (now[1] == 'Z' and now[2] == born):
+            send_group(pid, signal.SIGKILL)
 
     def _signal(self, names, number):
         for name in names:
