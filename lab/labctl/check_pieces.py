@@ -99,7 +99,10 @@ def ends_only_its_own(folder):
         demand(processes.pid('theirs') is None, 'a stranger is taken for ours')
         processes.stop(['ours', 'theirs'], grace=1)
         demand(other.poll() is None, 'a stranger was ended')
-        demand(not any(os.path.exists('/proc/%d/fd/0' % one) for one in group), 'some are left')
+        deadline = time.monotonic() + 5
+        while any(os.path.exists('/proc/%d/fd/0' % one) for one in group):
+            demand(time.monotonic() < deadline, 'some are left')
+            time.sleep(0.02)
     finally:
         other.kill()
         other.wait()
