@@ -11,7 +11,8 @@ from labctl.lab import Lab
 
 # The first needs no lab.
 PIECES = 'pieces'
-PARTS = {PIECES: pieces_checks, 'control': control_checks, 'suite': suite_checks, 'start': start_checks}
+PARTS = {PIECES: pieces_checks, 'control': control_checks, 'suite': suite_checks,
+         'start': start_checks}
 
 
 def run(lab, options, parts):

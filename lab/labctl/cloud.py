@@ -1,4 +1,4 @@
-"""The lab's cloud through its API: what it holds from the first day, whether it works, emptying it."""
+"""The lab's cloud through its API: filling it, finding out whether it works, emptying it."""
 
 import json
 import os

@@ -6,6 +6,7 @@ serves both. README.md says how each is done to a real Nova.
 
 import http.server
 import json
+import pathlib
 import sys
 
 from labctl import database, services
@@ -167,7 +168,13 @@ VERBS = {name.replace('_', '-'): getattr(Control, name) for name in (
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
-    control = None
+    folder = None
+
+    @property
+    def control(self):
+        # Read anew each time: lab/up may have given the lab more computes.
+        release = json.loads((self.folder / 'settings.json').read_text())['release']
+        return Control(Lab(self.folder, release))
 
     def do_GET(self):
         if self.path != '/control/snapshot':
@@ -210,11 +217,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main():
-    folder = sys.argv[1]
-    settings = json.loads(open(folder + '/settings.json').read())
-    lab = Lab(folder, settings['release'])
-    Handler.control = Control(lab)
-    http.server.ThreadingHTTPServer((ADDRESS, lab.port('control')), Handler).serve_forever()
+    Handler.folder = pathlib.Path(sys.argv[1])
+    server = http.server.ThreadingHTTPServer((ADDRESS, int(sys.argv[2])), Handler)
+    server.serve_forever()
 
 
 if __name__ == '__main__':

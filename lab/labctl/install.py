@@ -47,11 +47,12 @@ def packages(run):
                    '-o', 'Dpkg::Options::=--force-confold',
                    '-o', 'DPkg::Lock::Timeout=120', *missing]
         try:
-            run.command('apt', install, more=proxies())
+            run.command('apt', install, more=proxies(), bound=False)
         except Problem:
             # Most often the lists of packages are old or were never fetched.
-            run.command('apt', [*root, 'apt-get', 'update', '-q'], more=proxies())
-            run.command('apt', install, more=proxies())
+            run.command('apt', [*root, 'apt-get', 'update', '-q'], more=proxies(),
+                        bound=False)
+            run.command('apt', install, more=proxies(), bound=False)
     finally:
         if ours:
             subprocess.run([*root, 'rm', '-f', str(NO_SERVICES)], check=False)
@@ -65,7 +66,8 @@ def venv(run):
         return
     run.say('installing Nova %s from PyPI' % lab.release)
     limits = HOME / 'constraints' / (lab.release + '.txt')
-    wanted = ['nova==' + lab.release, 'openstack-placement', 'SQLAlchemy<2.1', 'fixtures', 'PyMySQL']
+    wanted = ['nova==' + lab.release, 'openstack-placement', 'SQLAlchemy<2.1', 'fixtures',
+              'PyMySQL']
     if int(lab.release.split('.')[0]) < 32:
         wanted.append('setuptools<81')   # it imports pkg_resources, which later ones lack
     python = lab.venv / 'bin/python'

@@ -60,7 +60,8 @@ def commands(lab):
         'neutron': (openstack(lab, 'neutron-server', 'neutron.conf'), state),
         'nova-conductor': (openstack(lab, 'nova-conductor', *nova), state),
         'nova-scheduler': (openstack(lab, 'nova-scheduler', *nova), state),
-        'control': (['/usr/bin/python3', '-s', '-m', 'labctl.controller', lab.folder], {}),
+        'control': (['/usr/bin/python3', '-s', '-m', 'labctl.controller', lab.folder,
+                     lab.port('control')], {}),
     }
     if nova_api_needs_uwsgi(lab):
         table['nova-api'] = (

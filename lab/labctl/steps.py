@@ -75,8 +75,14 @@ class Run:
                 raise Problem('%s within %d s' % (what, seconds), self.lab.log(needed[0]))
             time.sleep(0.1)
 
-    def command(self, name, command, more=None, codes=(0,)):
-        """Runs a command to its end, with what it says in the log NAME."""
+    def command(self, name, command, more=None, codes=(0,), bound=True):
+        """Runs a command to its end, with what it says in the log NAME.
+
+        It ends with us, or else a later `up` would find it at work on the same database. Not so if
+        it is not `bound`: to end it half-way would be worse.
+        """
+        if bound:
+            command = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', *command]
         with open(self.lab.log(name), 'ab') as output:
             code = subprocess.run(
                 [str(word) for word in command], env=environment(more), stdin=subprocess.DEVNULL,

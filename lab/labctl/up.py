@@ -16,6 +16,10 @@ GO_ON = ('Run lab/up again: it goes on where this one stopped. lab/status shows 
 def up(run, hosts=None):
     lab = run.lab
     if hosts is not None:
+        if hosts < len(lab.hosts) and lab.done('contents'):
+            # Nova would go on to send instances to those that are gone.
+            raise Problem('the lab has %d computes; for fewer, lab/forget it first'
+                          % len(lab.hosts))
         lab.settings['hosts'] = hosts
     lab.make_folders()
     ports(run)
