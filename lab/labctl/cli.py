@@ -9,7 +9,8 @@ import sys
 
 from labctl import check, database, services, up
 from labctl.cloud import Cloud
-from labctl.lab import DEBIAN, Lab, Problem, default_folder, is_release, newest_release
+from labctl.lab import (
+    DEBIAN, Lab, Problem, default_folder, is_release, newest_release, release_of)
 from labctl.process import Processes, resident
 from labctl.steps import Run
 from lab_plugins import bugs, orders
@@ -33,12 +34,14 @@ ABOUT = {
 
 def parser(command):
     made = argparse.ArgumentParser(prog='lab/' + command, description=ABOUT[command])
-    made.add_argument('--release', default=os.environ.get('LAB_RELEASE', DEBIAN),
+    made.add_argument('--release', metavar='RELEASE',
                       help='a Nova and Placement from PyPI, as 34.0.0, or 33 for the newest of 33 '
-                           'that is known to work; default: %(default)s, the Nova of Debian')
-    made.add_argument('--state', metavar='FOLDER', default=os.environ.get('LAB_STATE'),
-                      help='where the lab keeps everything; default: a folder for each release '
-                           'in ' + str(default_folder('x').parent))
+                           'that is known to work; default: debian, the Nova of Debian, or what '
+                           'the lab in FOLDER is')
+    made.add_argument('--state', metavar='FOLDER',
+                      help='where the lab keeps everything; default: LAB_STATE if it is set and '
+                           'no release is given, else a folder for each release in '
+                           + str(default_folder('x').parent))
     if command == 'up':
         made.add_argument('--hosts', type=hosts, metavar='COUNT',
                           help='how many computes; default: 3, or as many as it has')
@@ -63,9 +66,13 @@ def hosts(text):
 def main(command):
     # A stop by the user or a job's time limit must take the same way out as an error.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    arguments = parser(command).parse_args()
+    made = parser(command)
+    arguments = made.parse_args()
     try:
         lab = open_lab(arguments)
+    except Problem as problem:
+        made.error(str(problem))
+    try:
         processes = Processes(lab.path('run'))
         if command in ('env', 'status', 'bug'):
             if not lab.exists():
@@ -93,12 +100,14 @@ def main(command):
 
 
 def open_lab(arguments):
-    if not is_release(arguments.release):
-        raise Problem('--release is a number as 34.0.0 or 34, or debian; not %r'
-                      % arguments.release)
-    release = newest_release(arguments.release)
-    folder = arguments.state or default_folder(release)
-    return Lab(folder, release)
+    release, folder = arguments.release, arguments.state
+    if release is not None and not is_release(release):
+        raise Problem('--release is a number as 34.0.0 or 34, or debian; not %r' % release)
+    if release is None:
+        folder = folder or os.environ.get('LAB_STATE')
+        release = release_of(folder) if folder else DEBIAN
+    release = newest_release(release)
+    return Lab(folder or default_folder(release), release)
 
 
 def show_end(log, lines=20):
@@ -113,9 +122,9 @@ def show_end(log, lines=20):
 
 def do_up(lab, processes, arguments):
     up.up(Run(lab, processes), arguments.hosts)
-    options = '' if arguments.state is None else ' --state %s' % lab.folder
-    if lab.release != DEBIAN:
-        options = ' --release %s' % lab.release + options
+    options = '' if lab.release == DEBIAN else ' --release ' + lab.release
+    if lab.folder != default_folder(lab.release):
+        options = ' --state %s' % lab.folder
     print('\n'
           '  eval "$(lab/env%s)"\n'
           '  openstack --os-cloud lab-admin compute service list\n'
@@ -170,7 +179,6 @@ def do_env(lab, _, __):
     for name, value in (('OS_CLIENT_CONFIG_FILE', lab.path('clouds.yaml')),
                         ('LAB_SETTINGS', lab.path('whimbrel.toml')),
                         ('LAB_STATE', lab.folder),
-                        ('LAB_RELEASE', lab.release),
                         ('NO_PROXY', '127.0.0.1')):
         print("export %s='%s'" % (name, value))
     return 0

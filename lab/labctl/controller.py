@@ -11,7 +11,7 @@ import sys
 
 from labctl import database, services
 from labctl.cloud import Cloud
-from labctl.lab import ADDRESS, Lab, Problem
+from labctl.lab import ADDRESS, Lab, Problem, release_of
 from labctl.process import Processes
 from labctl.steps import Run
 from lab_plugins import orders
@@ -173,8 +173,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     @property
     def control(self):
         # Read anew each time: lab/up may have given the lab more computes.
-        release = json.loads((self.folder / 'settings.json').read_text())['release']
-        return Control(Lab(self.folder, release))
+        return Control(Lab(self.folder, release_of(self.folder)))
 
     def do_GET(self):
         if self.path != '/control/snapshot':

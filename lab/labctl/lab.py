@@ -43,6 +43,14 @@ def newest_release(wanted):
     return max(known, key=lambda release: [int(number) for number in release.split('.')])
 
 
+def release_of(folder):
+    """Of the lab in that folder; Debian's if there is none."""
+    try:
+        return json.loads(pathlib.Path(folder, 'settings.json').read_text())['release']
+    except FileNotFoundError:
+        return DEBIAN
+
+
 def default_folder(release):
     base = os.environ.get('XDG_STATE_HOME') or os.path.expanduser('~/.local/state')
     return pathlib.Path(base, 'whimbrel-lab', release)
