@@ -23,7 +23,7 @@ pub struct Wanted {
 }
 
 /// Why there is nothing to boot from.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum DiscoverError {
     /// The cloud could not be asked.
     #[error("the images and flavors can't be listed")]

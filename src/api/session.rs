@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use super::catalog::{self, Rooted};
 use super::client::{self, OpenError};
@@ -119,6 +120,17 @@ impl Session {
     pub async fn has(&self, service: Service) -> Result<bool, RequestError> {
         let token = self.token(None).await?;
         Ok(catalog::endpoint(&token.catalog, &self.shared.entry, service).is_ok())
+    }
+
+    /// Where the service is, by configuration or catalog.
+    ///
+    /// # Errors
+    ///
+    /// The login's, or [`RequestErrorKind::Catalog`], which lists what the catalog has.
+    pub async fn endpoint(&self, service: Service) -> Result<Url, RequestError> {
+        let token = self.token(None).await?;
+        catalog::endpoint(&token.catalog, &self.shared.entry, service)
+            .map_err(|why| unsent(Method::Get, "/", RequestErrorKind::Catalog(why)))
     }
 
     /// The newest microversion that the service and we know; asked for once. A service without

@@ -3,6 +3,7 @@
 mod cloud;
 mod cloud_log;
 mod config;
+mod doctor;
 mod exit;
 mod features;
 mod output;
@@ -36,6 +37,9 @@ enum Command {
     /// Runs features on a cloud
     #[command(after_help = exit::HELP)]
     Run(run::Run),
+    /// Looks whether a target is fit for a run, and says what to do where it isn't
+    #[command(after_help = doctor::EXITS, after_long_help = doctor::HELP)]
+    Doctor(doctor::Doctor),
     /// Serves an embedded cloud to other programs, on loopback
     #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
@@ -52,6 +56,7 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Run(run)) => run::run(&run),
+        Some(Command::Doctor(doctor)) => doctor::doctor(&doctor),
         Some(Command::Cloud(serve)) => cloud::serve(&serve),
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
         Some(Command::Config(show)) => config::show(&show),

@@ -24,8 +24,12 @@ use super::watch::{Migrations, Servers};
 pub struct Boot {
     /// The image's id.
     pub image: String,
+    /// Its name, or its id if it has none.
+    pub image_name: String,
     /// The flavor's id.
     pub flavor: String,
+    /// Its name.
+    pub flavor_name: String,
     /// Its processors.
     pub vcpus: u32,
     /// Its memory in MiB.
@@ -57,9 +61,12 @@ impl Party {
         let look = async || {
             let fit = discover::fit(&self.compute, &self.wanted).await?;
             let flavor = fit.flavor;
+            let image = fit.image;
             Ok(Boot {
-                image: fit.image.id,
+                image_name: image.name.unwrap_or_else(|| image.id.clone()),
+                image: image.id,
                 flavor: flavor.id,
+                flavor_name: flavor.name,
                 vcpus: flavor.vcpus,
                 ram: flavor.ram,
             })

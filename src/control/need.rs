@@ -6,6 +6,8 @@ use std::fmt;
 use crate::config::Change;
 use crate::journal::Account;
 
+use super::lack::Lack;
+
 /// Something that not every target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
@@ -45,7 +47,7 @@ pub struct Room {
 
 impl Room {
     /// How many instances a scenario with these needs has here at the same time.
-    fn taken_by(&self, needs: &[Need]) -> usize {
+    pub fn taken_by(&self, needs: &[Need]) -> usize {
         let here = needs.iter().map(|need| match need {
             Need::Instances(account, count) if self.accounts.contains(account) => *count,
             _ => 0,
@@ -76,8 +78,8 @@ impl fmt::Display for AtOnce {
 }
 
 impl Facts {
-    /// Why a scenario with these needs is skipped here; `None` if nothing is lacking.
-    pub fn lack(&self, needs: &[Need]) -> Option<String> {
+    /// What a scenario with these needs lacks here, the first thing of it; `None` if nothing.
+    pub fn lack(&self, needs: &[Need]) -> Option<Lack> {
         let lack = needs.iter().find_map(|need| self.lack_of(*need));
         lack.or_else(|| self.rooms.iter().find_map(|room| lack_of_room(room, needs)))
     }
@@ -93,21 +95,14 @@ impl Facts {
         by_room.min_by_key(|at_once| at_once.scenarios)
     }
 
-    fn lack_of(&self, need: Need) -> Option<String> {
+    fn lack_of(&self, need: Need) -> Option<Lack> {
         match need {
             Need::Computes(wanted) => {
                 let there = self.computes.filter(|there| *there < wanted)?;
-                Some(format!(
-                    "it needs {wanted} computes that are enabled and up, and there are {there}"
-                ))
+                Some(Lack::Computes { wanted, there })
             }
-            Need::Member if !self.member => Some(
-                "it needs a plain member's credentials; name their cloud in the setting `member`"
-                    .to_owned(),
-            ),
-            Need::Change(change) if !self.allow.contains(&change) => Some(format!(
-                "it changes {change}, which this target allows only with `--allow {change}`"
-            )),
+            Need::Member if !self.member => Some(Lack::Member),
+            Need::Change(change) if !self.allow.contains(&change) => Some(Lack::Leave(change)),
             Need::Member | Need::Change(_) | Need::Instances(..) => None,
         }
     }
@@ -118,12 +113,9 @@ impl Facts {
     }
 }
 
-fn lack_of_room(room: &Room, needs: &[Need]) -> Option<String> {
+fn lack_of_room(room: &Room, needs: &[Need]) -> Option<Lack> {
     let wanted = Some(room.taken_by(needs)).filter(|wanted| *wanted > room.instances)?;
-    let left = room.instances;
-    Some(format!(
-        "it needs {wanted} instances at the same time, and the quota leaves room for {left}"
-    ))
+    Some(Lack::Room { wanted, left: room.instances })
 }
 
 impl fmt::Display for Need {
@@ -154,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_lacking_is_said_with_what_to_do_about_it() {
-        let lack = |need| small_cloud().lack(&[need]).unwrap();
+        let lack = |need| small_cloud().lack(&[need]).unwrap().to_string();
         insta::assert_snapshot!(lack(Need::Computes(3)), @"it needs 3 computes that are enabled and up, and there are 2");
         insta::assert_snapshot!(lack(Need::Member), @"it needs a plain member's credentials; name their cloud in the setting `member`");
         insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target allows only with `--allow hosts`");
@@ -190,7 +182,7 @@ mod tests {
         ];
         let facts = |rooms| Facts { rooms, ..small_cloud() };
         assert_eq!(facts(vec![room(&[Account::Operator], 5)]).lack(&needs), None);
-        let lack = facts(vec![room(&[Account::Operator], 4)]).lack(&needs).unwrap();
+        let lack = facts(vec![room(&[Account::Operator], 4)]).lack(&needs).unwrap().to_string();
         insta::assert_snapshot!(lack, @"it needs 5 instances at the same time, and the quota leaves room for 4");
         let shared = room(&[Account::Operator, Account::Member], 5);
         assert!(facts(vec![shared]).lack(&needs).is_some(), "both take of one project");

@@ -2,30 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::RequestError;
 use crate::api::compute::AbsoluteLimits;
+use crate::journal::Account;
 
-use super::OpenError;
 use super::cloud::Boot;
 use super::need::Room;
-use super::target::Shared;
 
-/// A room for each project whose quota is limited; `name` is the cloud's, for errors.
-pub(super) async fn of(shared: &Shared, name: &str) -> Result<Vec<Room>, OpenError> {
-    let mut rooms: Vec<(Option<String>, Room)> = Vec::new();
-    for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
-        let failed = |source: RequestError| OpenError::Request { name: name.to_owned(), source };
-        let project = party.compute.session().login().await.map_err(failed)?.project_id;
+/// What decides how much room an account has: its project, the project's limits, and what is
+/// booted.
+pub(super) type Limited<'a> = (Account, Option<&'a str>, &'a AbsoluteLimits, &'a Boot);
+
+/// A room for each project whose quota is limited.
+pub(super) fn of<'a>(accounts: impl Iterator<Item = Limited<'a>>) -> Vec<Room> {
+    let mut rooms: Vec<(Option<&str>, Room)> = Vec::new();
+    for (account, project, limits, boot) in accounts {
         if let Some((_, room)) = rooms.iter_mut().find(|(known, _)| *known == project) {
-            room.accounts.insert(party.account);
-            continue;
-        }
-        let limits = party.compute.limits().await.map_err(failed)?;
-        if let Some(instances) = fitting(&limits, party.boot().await?) {
-            rooms.push((project, Room { accounts: BTreeSet::from([party.account]), instances }));
+            room.accounts.insert(account);
+        } else if let Some(instances) = fitting(limits, boot) {
+            rooms.push((project, Room { accounts: BTreeSet::from([account]), instances }));
         }
     }
-    Ok(rooms.into_iter().map(|(_, room)| room).collect())
+    rooms.into_iter().map(|(_, room)| room).collect()
 }
 
 /// How many more instances there may be of what is booted; `None`: any number.
@@ -60,9 +57,26 @@ mod tests {
         }
     }
 
+    fn boot(vcpus: u32, ram: u64) -> Boot {
+        let name = || "x".to_owned();
+        Boot { image: name(), image_name: name(), flavor: name(), flavor_name: name(), vcpus, ram }
+    }
+
+    #[test]
+    fn two_accounts_of_one_project_share_its_room() {
+        let (boot, ten) = (boot(1, 1), limits((10, 0), (-1, 0), (-1, 0)));
+        let rooms = |member| {
+            let operator = (Account::Operator, Some("p"), &ten, &boot);
+            of([operator, (Account::Member, Some(member), &ten, &boot)].into_iter())
+        };
+        assert_eq!(rooms("p").len(), 1);
+        assert_eq!(rooms("p")[0].accounts.len(), 2);
+        assert_eq!(rooms("q").len(), 2);
+    }
+
     #[test]
     fn the_tightest_of_the_limits_counts_and_minus_one_is_none() {
-        let boot = Boot { image: "i".to_owned(), flavor: "f".to_owned(), vcpus: 2, ram: 512 };
+        let boot = boot(2, 512);
         let fits = |instances, cores, ram| fitting(&limits(instances, cores, ram), &boot);
         assert_eq!(fits((-1, 3), (-1, 6), (-1, 0)), None);
         assert_eq!(fits((10, 3), (-1, 6), (-1, 0)), Some(7));

@@ -1,31 +1,27 @@
 //! What a run is pointed at.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::discover::{DiscoverError, Wanted};
 use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
-use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
-use crate::config::{Change, Config, Layers};
+use crate::config::clouds::{CloudEntry, Clouds, CloudsError};
+use crate::config::{Config, Layers};
 use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
 use crate::wait::Feed;
 
 use super::access;
 use super::cloud::{Cloud, Consumers, Party};
-use super::embedded;
+use super::embedded::{self, Embedded};
 use super::need::{Facts, Need};
 use super::pending::Pending;
-use super::room;
+use super::survey::Known;
 use super::watch::{Migrations, Servers};
 
 /// How many computes an embedded cloud has where a scenario does not ask for more.
-const EMBEDDED_COMPUTES: usize = 3;
-
-/// How many it can have; as many as `whimbrel cloud --hosts` takes.
-const MOST_EMBEDDED_COMPUTES: usize = 1000;
+pub(super) const EMBEDDED_COMPUTES: usize = 3;
 
 /// What a run is pointed at.
 pub struct Target {
@@ -44,21 +40,50 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    async fn log_in(
+    /// Reads the entries of the clouds that `config` names; nothing is sent yet.
+    pub(super) fn open(
         config: &Config,
         run: &RunId,
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
         let names = run_prefix(run);
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names).await?;
-        let member = match &config.member {
-            None => None,
-            Some(member) => {
-                Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?)
-            }
-        };
-        Ok(Self { operator, member })
+        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names)?;
+        let member = config
+            .member
+            .as_deref()
+            .map(|member| party(config, Account::Member, clouds.cloud(member)?, &names));
+        Ok(Self { operator, member: member.transpose()? })
+    }
+
+    /// The parties of an embedded cloud.
+    pub(super) fn of_embedded(
+        config: &Config,
+        embedded: &Embedded,
+        names: &str,
+    ) -> Result<Self, OpenError> {
+        let operator = party(config, Account::Operator, embedded.operator.clone(), names)?;
+        let member = party(config, Account::Member, embedded.member.clone(), names)?;
+        Ok(Self { operator, member: Some(member) })
+    }
+
+    /// The same as [`Self::open`], logged in.
+    async fn log_in(
+        config: &Config,
+        run: &RunId,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Self, OpenError> {
+        let shared = Self::open(config, run, name, clouds)?;
+        for party in shared.parties() {
+            log_in(party).await?;
+        }
+        Ok(shared)
+    }
+
+    /// All parties, the operator first.
+    pub(super) fn parties(&self) -> impl Iterator<Item = &Party> {
+        [Some(&self.operator), self.member.as_ref()].into_iter().flatten()
     }
 }
 
@@ -79,6 +104,15 @@ pub enum OpenError {
         /// Why.
         #[source]
         source: RequestError,
+    },
+    /// The login is for no project, so nothing can be booted with it.
+    #[error(
+        "the login to the cloud {name} is for no project; add `project_name` and \
+         `project_domain_name` to its entry"
+    )]
+    NoProject {
+        /// Its name in `clouds.yaml`.
+        name: String,
     },
     /// There is nothing to boot from.
     #[error(transparent)]
@@ -101,6 +135,7 @@ impl OpenError {
             self,
             Self::Clouds(_)
                 | Self::Session(_)
+                | Self::NoProject { .. }
                 | Self::Journal(_)
                 | Self::Elsewhere(_)
                 | Self::Discover(DiscoverError::NoSuch { .. } | DiscoverError::Ambiguous { .. })
@@ -109,68 +144,19 @@ impl OpenError {
 }
 
 impl Target {
-    /// Opens the target that `config` names, for the run `run`.
-    ///
-    /// On a cloud of `clouds.yaml` this logs in, looks for an image and a flavor, counts the
-    /// computes and begins a journal; the embedded clouds are started by scenarios.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub async fn open(
+    /// What scenarios are run on, once a survey has found nothing against it.
+    pub(super) fn of(
         config: Config,
-        run: RunId,
-        environment: &Environment,
-        folder: &Path,
-    ) -> Result<Self, OpenError> {
-        match config.cloud.clone() {
-            None => Ok(Self::embedded(config, run)),
-            Some(name) => {
-                Self::cloud_of(config, run, &name, &Clouds::find(environment, folder)?).await
-            }
-        }
+        journal: Journal,
+        known: Known,
+        shared: Option<Shared>,
+    ) -> Self {
+        let Known { facts, heading } = known;
+        Self { config, journal, facts, heading, shared }
     }
 
     fn embedded(config: Config, run: RunId) -> Self {
-        let facts = Facts {
-            computes: Some(MOST_EMBEDDED_COMPUTES),
-            rooms: Vec::new(),
-            member: true,
-            allow: [Change::Hosts].into(),
-            shared: false,
-        };
-        let heading = vec!["target: embedded cloud, one for each scenario".to_owned()];
-        Self { config, journal: Journal::in_memory(run), facts, heading, shared: None }
-    }
-
-    async fn cloud_of(
-        config: Config,
-        run: RunId,
-        name: &str,
-        clouds: &Clouds,
-    ) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Request { name: name.to_owned(), source };
-        let shared = Shared::log_in(&config, &run, name, clouds).await?;
-        let session = shared.operator.compute.session();
-        let mut heading = vec![format!("target: {name} at {}", session.cloud().auth_url)];
-        heading
-            .extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
-        let services = shared.operator.compute.services().await.map_err(failed)?;
-        let usable = services.iter().filter(|service| service.is_usable()).count();
-        let version = shared.operator.compute.version().await.map_err(failed)?;
-        heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
-        for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
-            party.boot().await?;
-        }
-        let facts = Facts {
-            computes: Some(usable),
-            rooms: room::of(&shared, name).await?,
-            member: shared.member.is_some(),
-            allow: config.allow.clone(),
-            shared: true,
-        };
-        let journal = access::begin_journal(&config, run, name, &shared).await?;
-        Ok(Self { config, journal, facts, heading, shared: Some(shared) })
+        Self::of(config, Journal::in_memory(run), Known::embedded(), None)
     }
 
     /// Opens the cloud that the journal `left` names, to undo what its run left behind.
@@ -246,10 +232,11 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
-                let operator =
-                    party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
-                let member = party(&self.config, Account::Member, embedded.member, &prefix).await?;
-                (operator, Some(member), Some(Arc::new(embedded.cloud)))
+                let shared = Shared::of_embedded(&self.config, &embedded, &prefix)?;
+                for party in shared.parties() {
+                    log_in(party).await?;
+                }
+                (shared.operator, shared.member, Some(Arc::new(embedded.cloud)))
             }
         };
         let polls = operator.compute.session().log().clone();
@@ -278,27 +265,23 @@ impl Target {
 }
 
 /// What the names of a run's instances begin with.
-fn run_prefix(run: &RunId) -> String {
+pub(super) fn run_prefix(run: impl std::fmt::Display) -> String {
     format!("wb-{run}-")
 }
 
-/// Logs an account in.
-async fn party(
+/// An account's way to a cloud; nothing is sent before it is used.
+fn party(
     config: &Config,
     account: Account,
     entry: CloudEntry,
     names: &str,
 ) -> Result<Party, OpenError> {
-    let name = entry.name.clone();
     let settings = SessionSettings {
         connect: config.requests.connect,
         read: config.requests.read,
         backoff: config.requests.retry,
     };
-    let session = Session::open(entry, settings)?;
-    // The login comes first: of all that can be wrong with a cloud its error says most.
-    session.login().await.map_err(|source| OpenError::Request { name, source })?;
-    let compute = session.compute();
+    let compute = Session::open(entry, settings)?.compute();
     let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
     Ok(Party {
         account,
@@ -308,6 +291,14 @@ async fn party(
         boot: Arc::default(),
         compute,
     })
+}
+
+/// Logs an account in, before anything else is asked: of all that can be wrong with a cloud this
+/// error says most.
+async fn log_in(party: &Party) -> Result<(), OpenError> {
+    let session = party.compute.session();
+    let failed = |source| OpenError::Request { name: session.cloud().name.clone(), source };
+    session.login().await.map(drop).map_err(failed)
 }
 
 /// The same party, with its own requests logged to a scenario.

@@ -8,6 +8,7 @@ pub mod boot;
 pub mod clean_up;
 pub mod computes;
 pub mod confirm;
+pub mod diagnosis;
 pub mod live_migration;
 pub mod members;
 pub mod refusal;

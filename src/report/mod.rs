@@ -13,6 +13,7 @@ mod text;
 pub use console::Console;
 pub use fold::Run;
 pub use junit::junit;
+pub use text::clean;
 pub(crate) use text::shell_word;
 
 #[cfg(test)]

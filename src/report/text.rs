@@ -46,7 +46,7 @@ impl Paint {
 
 /// Text from features and clouds, made harmless: escape sequences are dropped, other characters
 /// that would move the cursor or turn the writing direction become `�`. Line breaks stay.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let unified = stripped.replace("\r\n", "\n");
     let harmless = |c: char| match c {

@@ -1,7 +1,7 @@
 //! What the target makes of a plan: what is skipped, how much runs at once, and the heading.
 
 use crate::config::clouds::Environment;
-use crate::control::{AtOnce, Target};
+use crate::control::{AtOnce, Facts};
 use crate::runner::{Fit, Plan};
 use crate::world::ComputeWorld;
 
@@ -9,11 +9,10 @@ use super::super::settings::Resolved;
 use super::super::surroundings::needs_of;
 
 /// Makes it a plan for the target, and tells how many scenarios its quotas let run at once.
-pub(super) fn fit(plan: &mut Plan<ComputeWorld>, target: &Target) -> Option<AtOnce> {
-    let facts = target.facts();
+pub(super) fn fit(plan: &mut Plan<ComputeWorld>, facts: &Facts) -> Option<AtOnce> {
     plan.fit(|scenario| {
         let needs = needs_of(scenario);
-        Fit { skip: facts.lack(&needs), alone: facts.alone(&needs) }
+        Fit { skip: facts.lack(&needs).map(|lack| lack.to_string()), alone: facts.alone(&needs) }
     });
     let side_by_side = plan.scenarios().filter(|it| it.skip.is_none() && !it.is_serial());
     facts.at_once(&side_by_side.map(needs_of).collect::<Vec<_>>())
@@ -21,12 +20,12 @@ pub(super) fn fit(plan: &mut Plan<ComputeWorld>, target: &Target) -> Option<AtOn
 
 /// What the report says before anything happens.
 pub(super) fn heading(
-    target: &Target,
+    target: &[String],
     limited: Option<AtOnce>,
     resolved: &Resolved,
 ) -> Vec<String> {
     let mut heading = vec![format!("whimbrel {}", env!("CARGO_PKG_VERSION"))];
-    heading.extend_from_slice(target.heading());
+    heading.extend_from_slice(target);
     let felt = limited.filter(|limited| limited.scenarios < resolved.config.concurrency);
     heading.extend(felt.map(|limited| limited.to_string()));
     if resolved.config.cloud.is_none() {

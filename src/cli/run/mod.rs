@@ -2,6 +2,7 @@
 
 mod ending;
 mod fitting;
+mod planned;
 mod reports;
 mod selecting;
 
@@ -10,7 +11,7 @@ use std::sync::mpsc::channel;
 
 use clap::Args;
 
-use crate::control::Target;
+use crate::control::{OpenError, Site, Target};
 use crate::events::names::RunId;
 use crate::events::stream::Speaker;
 use crate::report::shell_word;
@@ -22,6 +23,7 @@ use super::surroundings::OnTarget;
 use super::{Exit, Outcome, Stop};
 use ending::{exit_of, settle};
 use fitting::{fit, heading};
+use planned::print_plan;
 use reports::Reports;
 pub(super) use selecting::Selecting;
 
@@ -36,6 +38,9 @@ pub(super) struct Run {
     /// Starts no more scenarios after one has failed
     #[arg(long, help_heading = "Execution")]
     fail_fast: bool,
+    /// Prints what would be created and changed, and does none of it
+    #[arg(long, help_heading = "Execution")]
+    plan: bool,
     #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
@@ -54,6 +59,9 @@ pub(super) fn run(run: &Run) -> Outcome {
         let message = "nothing ran: no scenario is selected".to_owned();
         return Err(Stop { exit: Exit::NothingRan, message });
     }
+    if run.plan {
+        return print_plan(&resolved, plan);
+    }
     let files = run.reports.open()?;
     let runtime = super::runtime()?;
     let mut signals = runtime.block_on(async { Signals::listen() });
@@ -70,10 +78,10 @@ pub(super) fn run(run: &Run) -> Outcome {
         return Err(Stop { exit: Exit::Interrupted, message });
     };
     let target = target?;
-    let limited = fit(&mut plan, &target);
+    let limited = fit(&mut plan, target.facts());
 
     let journal = target.journal().clone();
-    let heading = heading(&target, limited, &resolved);
+    let heading = heading(target.heading(), limited, &resolved);
     let (canceller, cancelled) = cancel::channel();
     runtime.spawn(signals::obey(signals, canceller, journal.clone()));
     let (say, hear) = channel();
@@ -108,10 +116,16 @@ pub(super) fn run(run: &Run) -> Outcome {
 
 async fn open(resolved: &Resolved) -> Result<Target, Stop> {
     let Resolved { config, environment, folder, .. } = resolved;
-    Target::open(config.clone(), RunId::random(), environment, folder).await.map_err(|error| {
-        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
-        Stop::new(exit, &error)
-    })
+    let site = Site::open(config.clone(), RunId::random(), environment, folder)
+        .map_err(|error| unusable(&error))?;
+    let survey = site.survey().await;
+    site.begin(&survey).await.map_err(|error| unusable(&error))
+}
+
+/// The target can't be used, by the fault of the cloud or of what the user said of it.
+pub(super) fn unusable(error: &OpenError) -> Stop {
+    let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+    Stop::new(exit, error)
 }
 
 impl Run {

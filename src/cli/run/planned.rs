@@ -1,0 +1,216 @@
+//! `whimbrel run --plan`: what a run would create and change, in the order of the run.
+
+use std::fmt::Write;
+
+use crate::control::{AtOnce, Known, PartySurvey, Room, Site, Survey};
+use crate::events::names::RunId;
+use crate::journal::Account;
+use crate::operations::boot::RUN_KEY;
+use crate::report::clean;
+use crate::runner::{Plan, PlannedScenario};
+use crate::steps::needs::{Deed, Which};
+use crate::world::ComputeWorld;
+
+use super::super::output::print;
+use super::super::settings::Resolved;
+use super::super::surroundings::{deeds_of, needs_of};
+use super::super::{Exit, Outcome};
+use super::fitting::{fit, heading};
+use super::unusable;
+
+/// Looks at the target as a run does, and prints what would come then. Nothing is created, no
+/// journal begun.
+pub(super) fn print_plan(resolved: &Resolved, mut plan: Plan<ComputeWorld>) -> Outcome {
+    let Resolved { config, environment, folder, .. } = resolved;
+    let looking = async {
+        let site = Site::open_to_look(config.clone(), RunId::random(), environment, folder).await?;
+        let survey = site.survey().await;
+        let known = site.known(&survey)?;
+        Ok((survey, known))
+    };
+    let (survey, known) =
+        super::super::runtime()?.block_on(looking).map_err(|error| unusable(&error))?;
+    let limited = fit(&mut plan, &known.facts);
+    let lines = heading(&known.heading, limited, resolved);
+    let planned = Planned::of(&plan, limited, config.concurrency);
+    let totals = planned.totals(&known, &survey, resolved);
+    let text =
+        format!("{}\n\n{}{}{totals}", lines.join("\n"), planned.scenarios(), planned.skipped());
+    print(&clean(&text))?;
+    Ok(if planned.run.is_empty() { Exit::NothingRan } else { Exit::Passed })
+}
+
+/// The scenarios of a plan, sorted by what becomes of them.
+struct Planned<'a> {
+    /// Those that run, in the order in which they are started.
+    run: Vec<&'a PlannedScenario>,
+    skipped: Vec<&'a PlannedScenario>,
+    /// How many run side by side.
+    at_once: usize,
+}
+
+impl<'a> Planned<'a> {
+    fn of(plan: &'a Plan<ComputeWorld>, limited: Option<AtOnce>, concurrency: usize) -> Self {
+        let (skipped, run): (Vec<_>, Vec<_>) =
+            plan.scenarios().partition(|scenario| scenario.skip.is_some());
+        let (alone, mut run): (Vec<_>, Vec<_>) =
+            run.into_iter().partition(|scenario| scenario.is_serial());
+        run.extend(alone);
+        let at_once = limited.map_or(concurrency, |limited| limited.scenarios.min(concurrency));
+        Self { run, skipped, at_once }
+    }
+
+    /// What each scenario does, under the name of its feature.
+    fn scenarios(&self) -> String {
+        let mut text = String::new();
+        let mut feature = None;
+        for scenario in &self.run {
+            if feature != Some(&scenario.feature) {
+                feature = Some(&scenario.feature);
+                line(&mut text, format_args!("{}  {}", scenario.feature, scenario.pickle.uri));
+            }
+            let alone = if scenario.is_serial() { ", alone" } else { "" };
+            let at = scenario.line();
+            line(&mut text, format_args!("  {}  line {at}{alone}", scenario.name()));
+            let deeds = deeds_of(scenario);
+            for deed in &deeds {
+                line(&mut text, format_args!("    {deed}"));
+            }
+            if deeds.is_empty() {
+                line(&mut text, format_args!("    looks only"));
+            }
+        }
+        text
+    }
+
+    fn skipped(&self) -> String {
+        let mut text = String::new();
+        if !self.skipped.is_empty() {
+            line(&mut text, format_args!("\nSkipped"));
+        }
+        for scenario in &self.skipped {
+            let why = scenario.skip.as_deref().unwrap_or_default();
+            line(&mut text, format_args!("  {}  {}\n    {why}", scenario.name(), scenario.place()));
+        }
+        text
+    }
+
+    fn totals(&self, known: &Known, survey: &Survey, resolved: &Resolved) -> String {
+        let mut text = String::new();
+        let all = self.run.len() + self.skipped.len();
+        let mut total = |what: &str, value: String| {
+            line(&mut text, format_args!("  {what:<12} {value}"));
+        };
+        let side_by_side = self.at_once.min(self.run.len());
+        let alone = self.run.iter().filter(|scenario| scenario.is_serial()).count();
+        let alone = if alone == 0 { String::new() } else { format!(", {alone} of them alone") };
+        total(
+            "scenarios",
+            format!("{} of {all} would run, {side_by_side} at a time{alone}", self.run.len()),
+        );
+        total("instances", self.instances(known));
+        for party in &survey.parties {
+            total("", booted(party, survey.parties.len() > 1));
+        }
+        total("migrations", format!("{} asked for", self.count(moves)));
+        total("computes", self.computes());
+        total("names", format!("{}, with the metadata {RUN_KEY}=RUN", Site::names()));
+        total(
+            "journal",
+            if known.facts.shared {
+                resolved.config.journal.join("RUN.jsonl").display().to_string()
+            } else {
+                "none: each cloud ends with its scenario".to_owned()
+            },
+        );
+        format!(
+            "\nIn all\n{text}\nNothing was created or changed: this is the plan. RUN is new with each run.\n"
+        )
+    }
+
+    fn instances(&self, known: &Known) -> String {
+        let everybody =
+            Room { accounts: [Account::Operator, Account::Member].into(), instances: 0 };
+        let taken = |scenario: &PlannedScenario| everybody.taken_by(&needs_of(scenario));
+        let (alone, side_by_side): (Vec<_>, Vec<_>) =
+            self.run.iter().copied().partition(|scenario| scenario.is_serial());
+        let mut largest: Vec<usize> = side_by_side.into_iter().map(taken).collect();
+        largest.sort_unstable_by(|one, other| other.cmp(one));
+        let together =
+            largest.iter().take(self.at_once).fold(0, |sum: usize, it| sum.saturating_add(*it));
+        let most = alone.into_iter().map(taken).max().unwrap_or(0).max(together);
+        let left = rooms(&known.facts.rooms);
+        format!("{} in all, at most {most} at the same time{left}", self.count(instances))
+    }
+
+    fn computes(&self) -> String {
+        let disabled = self.count(|deed| usize::from(matches!(deed, Deed::Disables(Which::One))));
+        let all = self.count(|deed| usize::from(matches!(deed, Deed::Disables(Which::Every))));
+        let down = self.count(|deed| usize::from(matches!(deed, Deed::ForcesDown)));
+        if disabled + all + down == 0 {
+            return "none is changed".to_owned();
+        }
+        let times = |count: usize| match count {
+            1 => "once".to_owned(),
+            count => format!("{count} times"),
+        };
+        let changes = [
+            (disabled, "one is disabled"),
+            (all, "all but one are disabled"),
+            (down, "one is forced down"),
+        ];
+        let told = changes.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<_> = told.map(|(count, what)| format!("{what} {}", times(*count))).collect();
+        format!("{}; each is undone at the end of its scenario", told.join(", "))
+    }
+
+    fn count(&self, of: impl Fn(&Deed) -> usize) -> usize {
+        let deeds = self.run.iter().flat_map(|scenario| deeds_of(scenario));
+        deeds.fold(0, |sum, deed| sum.saturating_add(of(&deed)))
+    }
+}
+
+fn instances(deed: &Deed) -> usize {
+    if let Deed::Boots { instances, .. } = deed { *instances } else { 0 }
+}
+
+fn moves(deed: &Deed) -> usize {
+    if let Deed::Moves { instances, .. } = deed { *instances } else { 0 }
+}
+
+/// What an account boots from.
+fn booted(party: &PartySurvey, several: bool) -> String {
+    let who = match (several, party.account) {
+        (false, _) => "each",
+        (true, Account::Operator) => "the operator's",
+        (true, Account::Member) => "the plain member's",
+    };
+    match &party.boot {
+        Some(Ok(boot)) => format!(
+            "{who} of image {}, flavor {} ({} vCPU, {} MiB), without a network",
+            boot.image_name, boot.flavor_name, boot.vcpus, boot.ram
+        ),
+        Some(Err(_)) | None => format!("{who} of nothing that was found"),
+    }
+}
+
+/// What quotas leave, by whose they are.
+fn rooms(rooms: &[Room]) -> String {
+    let whose = |room: &Room| match room.accounts.iter().collect::<Vec<_>>().as_slice() {
+        [Account::Operator] => "the operator's",
+        [Account::Member] => "the plain member's",
+        _ => "both accounts'",
+    };
+    match rooms {
+        [] => String::new(),
+        [one] => format!("; the quota leaves room for {}", one.instances),
+        several => {
+            let each = several.iter().map(|room| format!("{} of {}", room.instances, whose(room)));
+            format!("; quotas leave room for {}", each.collect::<Vec<_>>().join(" and "))
+        }
+    }
+}
+
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    writeln!(text, "{words}").expect("text takes all that is written");
+}

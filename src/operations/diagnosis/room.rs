@@ -1,0 +1,204 @@
+//! What a run would have to boot from and room for, what it may change, and what others left.
+
+use crate::api::Service;
+use crate::api::compute::AbsoluteLimits;
+use crate::api::discover::DiscoverError;
+use crate::config::Change;
+use crate::control::{Boot, Lack, Need, Party, PartySurvey, Room, Site, Survey};
+use crate::journal::{self, Account, Found};
+
+use super::cloud::{asked, is_catalog, needing};
+use super::{Check, Finding, Intent, counted};
+
+/// What each account would boot from; once, if that is the same.
+pub(super) async fn boots(parties: &[&Party], survey: &Survey) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (party, found) in parties.iter().zip(&survey.parties) {
+        let finding = match &found.boot {
+            None => continue,
+            Some(Ok(boot)) => Finding::good(Check::Boot, chosen(boot)),
+            Some(Err(error)) => nothing(party, error).await,
+        };
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+fn chosen(boot: &Boot) -> String {
+    format!(
+        "image {}, flavor {} ({} vCPU, {} MiB)",
+        boot.image_name, boot.flavor_name, boot.vcpus, boot.ram
+    )
+}
+
+async fn nothing(party: &Party, error: &DiscoverError) -> Finding {
+    let check = Check::Boot;
+    let remedy = match error {
+        DiscoverError::Request(error) if is_catalog(error) => {
+            return Finding::not_checked(check, "the catalog has no service for it");
+        }
+        DiscoverError::Request(error) => {
+            let service =
+                if error.path.starts_with("/flavors") { Service::Compute } else { Service::Image };
+            return asked(party, service).await.problem(check, error);
+        }
+        DiscoverError::NoSuch { kind, .. } | DiscoverError::Ambiguous { kind, .. } => {
+            format!("name one of these with `--{kind}`, or none and let the smallest be chosen")
+        }
+        DiscoverError::NoFit { images, .. } if images == "none" => {
+            "let the project have an image: `openstack image create --disk-format qcow2 --file \
+             FILE NAME`"
+                .to_owned()
+        }
+        DiscoverError::NoFit { .. } => {
+            "name others with `--image` and `--flavor`, or have a flavor made that is large \
+             enough: `openstack flavor create --ram MIB --disk GIB NAME`"
+                .to_owned()
+        }
+    };
+    Finding::problem(check, error.to_string(), remedy)
+}
+
+/// What quotas leave, against what the largest scenario needs; one line a project.
+pub(super) fn quotas(survey: &Survey, intent: &Intent) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut told: Vec<Option<&str>> = Vec::new();
+    for found in &survey.parties {
+        if told.contains(&found.project()) {
+            continue;
+        }
+        told.push(found.project());
+        let (Some(Ok(limits)), Some(Ok(_))) = (&found.limits, &found.boot) else {
+            let why = match &found.limits {
+                Some(Err(error)) if !is_catalog(error) => super::trouble::line(error),
+                _ => "there is nothing to compare it with".to_owned(),
+            };
+            findings.push(Finding::not_checked(Check::Quota, why));
+            continue;
+        };
+        findings.push(quota(found, limits, &survey.rooms(), intent));
+    }
+    findings
+}
+
+fn quota(found: &PartySurvey, limits: &AbsoluteLimits, rooms: &[Room], intent: &Intent) -> Finding {
+    let check = Check::Quota;
+    let words = left(found, limits);
+    let Some(room) = rooms.iter().find(|room| room.accounts.contains(&found.account)) else {
+        return Finding::good(check, words);
+    };
+    let mut sizes: Vec<usize> = intent.needs.iter().map(|needs| room.taken_by(needs)).collect();
+    sizes.sort_unstable_by(|one, other| other.cmp(one));
+    let largest = sizes.first().copied().unwrap_or(0);
+    let together =
+        sizes.iter().take(intent.concurrency).fold(0, |sum: usize, size| sum.saturating_add(*size));
+    let words = format!("{words}: room for {}", counted(room.instances, "instance"));
+    if largest > room.instances {
+        let short = sizes.iter().filter(|size| **size > room.instances).count();
+        let lack = Lack::Room { wanted: largest, left: room.instances };
+        let found = format!("{words}; {} up to {largest}", needing(short));
+        return Finding::warning(check, found, lack.remedy(""));
+    }
+    Finding::good(check, format!("{words}; {}", enough(room, largest, together, intent)))
+}
+
+fn enough(room: &Room, largest: usize, together: usize, intent: &Intent) -> String {
+    if together > room.instances {
+        return format!(
+            "enough for each scenario (at most {largest}), but fewer than {} run side by side",
+            intent.concurrency
+        );
+    }
+    format!(
+        "enough for {} side by side (at most {together})",
+        counted(intent.concurrency, "scenario")
+    )
+}
+
+/// What is left of each limit.
+fn left(found: &PartySurvey, limits: &AbsoluteLimits) -> String {
+    let of = |what: &str, used: i64, most: i64| match most {
+        ..0 => format!("{what} without limit"),
+        most => format!("{} of {most} {what} left", most.saturating_sub(used).max(0)),
+    };
+    let kinds = [
+        of("instances", limits.total_instances_used, limits.max_total_instances),
+        of("cores", limits.total_cores_used, limits.max_total_cores),
+        of("MiB", limits.total_ram_used, limits.max_total_ram),
+    ];
+    let project = found.login.as_ref().ok().and_then(|login| login.project_name.as_deref());
+    format!("project {}: {}", project.unwrap_or("without a name"), kinds.join(", "))
+}
+
+/// What may be changed, and how many scenarios want to.
+pub(super) fn allowed(site: &Site, intent: &Intent) -> Finding {
+    let check = Check::Allow;
+    let needs_hosts = |needs: &&Vec<Need>| needs.contains(&Need::Change(Change::Hosts));
+    let wanting = intent.needs.iter().filter(needs_hosts).count();
+    let config = site.config();
+    let Some(cloud) = &config.cloud else {
+        return Finding::good(check, "everything may be changed: the cloud is the scenario's own");
+    };
+    if config.allow.contains(&Change::Hosts) {
+        let found = format!("`hosts` may be changed; {} that", needing(wanting));
+        return Finding::good(check, found);
+    }
+    if wanting == 0 {
+        return Finding::good(check, "nothing may be changed, and nothing has to be");
+    }
+    let found = format!("nothing may be changed; {} `hosts`", needing(wanting));
+    Finding::warning(check, found, Lack::Leave(Change::Hosts).remedy(cloud))
+}
+
+/// Journals of runs on this cloud that ended without undoing all that they did.
+pub(super) fn journals(site: &Site) -> Finding {
+    let check = Check::Journals;
+    let config = site.config();
+    let folder = config.journal.display();
+    let Some(cloud) = &config.cloud else {
+        return Finding::good(check, "none is needed: the cloud ends with its scenario");
+    };
+    let Found { mut left, blank, broken } = match journal::left_in(&config.journal) {
+        Ok(found) => found,
+        Err(error) => {
+            let remedy = "name a folder of your own in the setting `journal`";
+            return Finding::problem(check, format!("{error}: {}", error.source), remedy);
+        }
+    };
+    left.retain(|left| left.cloud == *cloud);
+    if let Some(error) = broken.first() {
+        let found = format!("{error}: {}", error.source);
+        return Finding::warning(
+            check,
+            found,
+            "see what it says, and whether its run left anything",
+        );
+    }
+    let behind: usize = left.iter().map(|left| left.unsettled.lines().len()).sum();
+    match left.len() + blank.len() {
+        0 => Finding::good(check, format!("none of an ended run in {folder}")),
+        count => Finding::warning(
+            check,
+            format!(
+                "{} in {folder} of runs that were not cleaned up, with {} to undo",
+                counted(count, "journal"),
+                counted(behind, "thing"),
+            ),
+            format!("undo it with `whimbrel sweep --cloud {cloud}`"),
+        ),
+    }
+}
+
+/// Whether a plain member is wanted and missing.
+pub(super) fn member(site: &Site, intent: &Intent) -> Option<Finding> {
+    let there = site.parties().any(|party| party.account == Account::Member);
+    let wanting = intent.needs.iter().filter(|needs| needs.contains(&Need::Member)).count();
+    if there || wanting == 0 {
+        return None;
+    }
+    let found = format!("no plain member is named; {} one", needing(wanting));
+    let cloud = site.config().cloud.as_deref().unwrap_or_default();
+    Some(Finding::warning(Check::Login, found, Lack::Member.remedy(cloud)))
+}
