@@ -97,8 +97,11 @@ fn nothing(
 ) -> String {
     let interfaces: Vec<_> = interfaces.iter().map(|interface| interface.as_str()).collect();
     let region = region.map_or_else(String::new, |region| format!(" in region {region}"));
+    // Other services are of interest only where nothing of this one is there.
+    let is_it = |entry: &&CatalogEntry| service.aliases().contains(&entry.kind.as_str());
+    let there = catalog.iter().any(|entry| is_it(&entry));
     let mut has = Vec::new();
-    for entry in catalog {
+    for entry in catalog.iter().filter(|entry| !there || is_it(entry)) {
         for endpoint in &entry.endpoints {
             has.push(format!("{} ({}, {})", entry.kind, endpoint.interface, endpoint.region()));
         }
@@ -218,7 +221,15 @@ mod tests {
         let entry = CloudEntry { region: Some("three".to_owned()), ..entry() };
         insta::assert_snapshot!(
             found(&entry, Service::Compute).unwrap_err(),
-            @"the catalog has no public endpoint for compute in region three; it has: compute (internal, one), compute (public, one), compute (public, two), neutron (publicURL, one)"
+            @"the catalog has no public endpoint for compute in region three; it has: compute (internal, one), compute (public, one), compute (public, two)"
+        );
+    }
+
+    #[test]
+    fn a_service_that_is_nowhere_in_the_catalog_is_told_with_all_that_is() {
+        insta::assert_snapshot!(
+            found(&entry(), Service::Image).unwrap_err(),
+            @"the catalog has no public endpoint for image; it has: compute (internal, one), compute (public, one), compute (public, two), neutron (publicURL, one)"
         );
     }
 

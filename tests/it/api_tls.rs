@@ -75,6 +75,11 @@ async fn cloud(shown: (rcgen::Certificate, KeyPair), clients: Option<&Authority>
     Cloud::start(Setup { tls: Some(tls), ..Setup::default() }, |_| None).await
 }
 
+/// A cloud whose certificate is signed by nobody whom anybody knows.
+pub async fn of_unknown_authority() -> Cloud {
+    cloud(Authority::new("nobody's").certificate("localhost", 2999), None).await
+}
+
 /// What becomes of a login with these settings.
 async fn login(cloud: &Cloud, tls: Tls) -> Result<(), RequestError> {
     let session = cloud.session_with(CloudEntry { tls, ..cloud.entry() });

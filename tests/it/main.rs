@@ -6,6 +6,7 @@ mod api_session;
 mod api_tls;
 mod audit;
 mod cli_cloud;
+mod cli_doctor;
 mod cli_exit;
 mod cli_report;
 mod cli_select;

@@ -131,43 +131,44 @@ struct Skipped {
 async fn look(resolved: &Resolved, plan: &Plan<ComputeWorld>) -> Report {
     let Resolved { config, environment, folder, .. } = resolved;
     let cloud = config.cloud.clone();
-    let opened = Site::open_to_look(config.clone(), RunId::random(), environment, folder).await;
-    let site = match opened {
-        Ok(site) => site,
-        Err(error) => {
-            let stops = Some(super::run::unusable(&error).exit);
-            return Report { cloud, findings: no_entry(&error), stops, scenarios: None };
-        }
-    };
     let needs = plan.scenarios().filter(|scenario| scenario.skip.is_none()).map(needs_of);
     let intent = Intent { needs: needs.collect(), concurrency: config.concurrency };
-    let (mut findings, reached) = diagnosis::reach(&site).await;
-    let (mut stops, mut scenarios) = (Some(Exit::Target), None);
-    if reached {
-        let survey = site.survey().await;
-        findings.extend(diagnosis::examine(&site, &survey, &intent).await);
-        match site.known(&survey) {
-            Ok(known) => {
-                stops = None;
-                scenarios = Some(Scenarios::of(plan, &known.facts, cloud.as_deref()));
-            }
-            Err(error) => stops = Some(super::run::unusable(&error).exit),
-        }
-    }
-    findings.extend(diagnosis::at_home(&site, &intent));
-    if findings.iter().any(|finding| finding.state == State::Problem) {
-        stops = stops.or(Some(Exit::Target));
-    }
+    let opened = Site::open_to_look(config.clone(), RunId::random(), environment, folder).await;
+    let (mut findings, known) = match opened {
+        Ok(site) => at_site(&site, &intent).await,
+        Err(error) => (no_entry(&error), Err(super::run::unusable(&error).exit)),
+    };
+    findings.extend(diagnosis::at_home(config, &intent));
+    let scenarios = known.as_ref().ok().map(|facts| Scenarios::of(plan, facts, cloud.as_deref()));
+    let wrong = findings.iter().find(|finding| finding.state == State::Problem);
+    let stops = known.err().or_else(|| {
+        wrong.map(|finding| match finding.check {
+            Check::Journals => Exit::Usage,
+            _ => Exit::Target,
+        })
+    });
     Report { cloud, findings, stops, scenarios }
 }
 
-/// The entry can't be used, so nothing else could be looked at.
+/// What the cloud shows, and what it has; or how a run would end before its first scenario.
+async fn at_site(site: &Site, intent: &Intent) -> (Vec<Finding>, Result<Facts, Exit>) {
+    let (mut findings, reached) = diagnosis::reach(site).await;
+    if !reached {
+        return (findings, Err(Exit::Target));
+    }
+    let survey = site.survey().await;
+    findings.extend(diagnosis::examine(site, &survey, intent).await);
+    let known = site.known(&survey).map(|known| known.facts);
+    (findings, known.map_err(|error| super::run::unusable(&error).exit))
+}
+
+/// The entry can't be used, so the cloud could not be looked at.
 fn no_entry(error: &OpenError) -> Vec<Finding> {
     let found = Stop::new(Exit::Usage, error).message.replace("\n  because ", ": ");
     let remedy = "write in clouds.yaml what it asks for, choose another cloud with --cloud (and \
                   --member), or point OS_CLIENT_CONFIG_FILE at the file that is meant";
-    let rest = Check::ALL.into_iter().filter(|check| *check != Check::Entry);
-    let rest = rest.map(|check| Finding::not_checked(check, "the cloud's entry can't be used"));
+    let why = "the cloud's entry can't be used";
+    let rest = diagnosis::not_checked(Check::Identity..=Check::Placement, why);
     std::iter::once(Finding::problem(Check::Entry, found, remedy)).chain(rest).collect()
 }
 
@@ -205,7 +206,7 @@ impl Report {
                 "nothing would run: no scenario is selected".to_owned()
             }
             Exit::NothingRan => {
-                format!("nothing would run: all {selected} scenarios would be skipped")
+                format!("nothing would run: {selected} of {selected} scenarios would be skipped")
             }
             Exit::Usage => format!("not ready: the configuration is wrong ({})", self.wrong()),
             _ => format!("not ready: the target can't be used ({})", self.wrong()),

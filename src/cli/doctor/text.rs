@@ -15,19 +15,30 @@ const INDENT: &str = "              ";
 /// A line a finding, and one on what to do about it; what would be skipped; the verdict.
 pub(super) fn of(report: &Report) -> String {
     let mut text = String::new();
-    for finding in &report.findings {
-        line(&mut text, &told(finding));
+    let alike = |one: &Finding, other: &Finding| {
+        one.state == State::NotChecked && other.state == one.state && one.found == other.found
+    };
+    for same in report.findings.chunk_by(alike) {
+        line(&mut text, &told(same));
     }
     line(&mut text, "");
     if let Some(scenarios) = &report.scenarios {
-        scenarios.skipped.iter().for_each(|group| line(&mut text, &skipped(group)));
+        let said = |remedy: &String| {
+            report.findings.iter().any(|finding| finding.remedy.as_ref() == Some(remedy))
+        };
+        for group in &scenarios.skipped {
+            let remedy = group.remedy.as_ref().filter(|remedy| !said(remedy));
+            line(&mut text, &skipped(group, remedy));
+        }
         line(&mut text, &selected(scenarios));
     }
     line(&mut text, &report.summary());
     text
 }
 
-fn told(finding: &Finding) -> String {
+/// One finding, or several that are the same but for what was to be checked.
+fn told(same: &[Finding]) -> String {
+    let [finding, ..] = same else { return String::new() };
     let (mark, colour) = match finding.state {
         State::Good => ("✔", AnsiColor::Green),
         State::NotChecked => ("-", AnsiColor::White),
@@ -35,15 +46,22 @@ fn told(finding: &Finding) -> String {
         State::Problem => ("✘", AnsiColor::Red),
     };
     let style = Style::new().fg_color(Some(colour.into()));
-    let head = format!("{style}{mark}{style:#} {:<11} {}", finding.check, clean(&finding.found));
+    let checks: Vec<&str> = same.iter().map(|finding| finding.check.name()).collect();
+    let found = clean(&finding.found);
+    let (checks, found) = match checks.as_slice() {
+        [one] => (*one, found),
+        [one, others @ ..] => (*one, format!("{found}; nor are {}", others.join(", "))),
+        [] => ("", found),
+    };
+    let head = format!("{style}{mark}{style:#} {checks:<11} {found}");
     match &finding.remedy {
         Some(remedy) => format!("{head}\n{INDENT}→ {}", clean(remedy)),
         None => head,
     }
 }
 
-/// The reason, the features that it is about, and what to do.
-fn skipped(group: &Group) -> String {
+/// The reason, the features that it is about, and what to do if that was not said before.
+fn skipped(group: &Group, remedy: Option<&String>) -> String {
     let mut features: Vec<(&str, usize)> = Vec::new();
     for scenario in &group.scenarios {
         match features.iter_mut().find(|(name, _)| *name == scenario.feature) {
@@ -55,7 +73,6 @@ fn skipped(group: &Group) -> String {
     for (name, count) in features {
         text = format!("{text}\n  {count} of \"{name}\"");
     }
-    let remedy = group.remedy.as_ref();
     let text = remedy.map_or(text.clone(), |remedy| format!("{text}\n  → {remedy}"));
     clean(&format!("{text}\n"))
 }

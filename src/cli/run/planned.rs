@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::control::{AtOnce, Known, PartySurvey, Room, Site, Survey};
+use crate::control::{AtOnce, Boot, Known, PartySurvey, Room, Site, Survey};
 use crate::events::names::RunId;
 use crate::journal::Account;
 use crate::operations::boot::RUN_KEY;
@@ -35,7 +35,7 @@ pub(super) fn print_plan(resolved: &Resolved, mut plan: Plan<ComputeWorld>) -> O
     let planned = Planned::of(&plan, limited, config.concurrency);
     let totals = planned.totals(&known, &survey, resolved);
     let text =
-        format!("{}\n\n{}{}{totals}", lines.join("\n"), planned.scenarios(), planned.skipped());
+        format!("{}\n{}{}{totals}", lines.join("\n"), planned.scenarios(), planned.skipped());
     print(&clean(&text))?;
     Ok(if planned.run.is_empty() { Exit::NothingRan } else { Exit::Passed })
 }
@@ -65,9 +65,8 @@ impl<'a> Planned<'a> {
         let mut text = String::new();
         let mut feature = None;
         for scenario in &self.run {
-            if feature != Some(&scenario.feature) {
-                feature = Some(&scenario.feature);
-                line(&mut text, format_args!("{}  {}", scenario.feature, scenario.pickle.uri));
+            if feature.replace(&scenario.feature) != Some(&scenario.feature) {
+                line(&mut text, format_args!("\n{}  {}", scenario.feature, scenario.pickle.uri));
             }
             let alone = if scenario.is_serial() { ", alone" } else { "" };
             let at = scenario.line();
@@ -109,8 +108,8 @@ impl<'a> Planned<'a> {
             format!("{} of {all} would run, {side_by_side} at a time{alone}", self.run.len()),
         );
         total("instances", self.instances(known));
-        for party in &survey.parties {
-            total("", booted(party, survey.parties.len() > 1));
+        for booted in booted(&survey.parties) {
+            total("", booted);
         }
         total("migrations", format!("{} asked for", self.count(moves)));
         total("computes", self.computes());
@@ -178,20 +177,26 @@ fn moves(deed: &Deed) -> usize {
     if let Deed::Moves { instances, .. } = deed { *instances } else { 0 }
 }
 
-/// What an account boots from.
-fn booted(party: &PartySurvey, several: bool) -> String {
-    let who = match (several, party.account) {
-        (false, _) => "each",
-        (true, Account::Operator) => "the operator's",
-        (true, Account::Member) => "the plain member's",
+/// What accounts boot from, a line each; one line, if it is the same for all.
+fn booted(parties: &[PartySurvey]) -> Vec<String> {
+    let boots: Vec<_> = parties
+        .iter()
+        .filter_map(|party| Some((party.account, party.boot.as_ref()?.as_ref().ok()?)))
+        .collect();
+    let alike = boots.windows(2).all(|pair| pair[0].1 == pair[1].1);
+    let line = |(account, boot): &(Account, &Boot)| {
+        let who = match account {
+            _ if alike => "each",
+            Account::Operator => "the operator's",
+            Account::Member => "the plain member's",
+        };
+        let Boot { image_name, flavor_name, vcpus, ram, .. } = boot;
+        format!(
+            "{who} of image {image_name}, flavor {flavor_name} ({vcpus} vCPU, {ram} MiB), without \
+             a network"
+        )
     };
-    match &party.boot {
-        Some(Ok(boot)) => format!(
-            "{who} of image {}, flavor {} ({} vCPU, {} MiB), without a network",
-            boot.image_name, boot.flavor_name, boot.vcpus, boot.ram
-        ),
-        Some(Err(_)) | None => format!("{who} of nothing that was found"),
-    }
+    boots.iter().take(if alike { 1 } else { boots.len() }).map(line).collect()
 }
 
 /// What quotas leave, by whose they are.

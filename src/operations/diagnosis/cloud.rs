@@ -1,11 +1,13 @@
 //! What the cloud has: services, microversions, computes, placement.
 
 use crate::api::compute::ServiceRecord;
-use crate::api::{Microversion, RequestError, Service, placement as api};
+use crate::api::{
+    Microversion, Request, RequestError, RequestErrorKind, Service, placement as api,
+};
 use crate::control::{Need, Party, Survey};
 
 use super::trouble::{self, Asked};
-use super::{Check, Finding, Intent, counted, listed};
+use super::{Check, Finding, Intent, State, counted, listed};
 
 /// What a run asks for of later microversions, and the first that has it.
 const WANTED: [(Microversion, &str); 3] = [
@@ -16,31 +18,43 @@ const WANTED: [(Microversion, &str); 3] = [
 
 /// Whether the catalog has what a run asks.
 pub(super) async fn services(operator: &Party) -> Vec<Finding> {
-    let session = operator.compute.session();
-    let entry = session.cloud();
     let mut there = Vec::new();
     let mut findings = Vec::new();
     for service in [Service::Compute, Service::Image, Service::Network, Service::Placement] {
-        match session.endpoint(service).await {
-            Ok(url) => there.push(format!("{service} {url}")),
-            Err(error) => {
-                let asked = Asked { service, url: None, entry };
-                let (found, remedy) = (error.kind.to_string(), asked.remedy(&error));
-                findings.push(match service {
-                    Service::Identity | Service::Compute | Service::Image => {
-                        Finding::problem(Check::Services, found, remedy)
-                    }
-                    Service::Network | Service::Placement => {
-                        Finding::warning(Check::Services, found, remedy)
-                    }
-                });
-            }
+        let asked = asked(operator, service).await;
+        there.extend(asked.url.as_ref().map(|url| format!("{service} {url}")));
+        if let Err(error) = answers(operator, service).await {
+            findings.push(unserved(&asked, &error));
         }
     }
     if !there.is_empty() {
         findings.insert(0, Finding::good(Check::Services, there.join(", ")));
     }
     findings
+}
+
+/// Whether the catalog has it, and the network service also whether it answers; the others are
+/// asked by checks of their own.
+async fn answers(operator: &Party, service: Service) -> Result<(), RequestError> {
+    let session = operator.compute.session();
+    if service == Service::Network {
+        return session.call(Request::get(service, "/")).await.map(drop);
+    }
+    session.endpoint(service).await.map(drop)
+}
+
+fn unserved(asked: &Asked<'_>, error: &RequestError) -> Finding {
+    let remedy = asked.remedy(error);
+    let found = match &error.kind {
+        RequestErrorKind::Catalog(why) => why.clone(),
+        _ => format!("{}: {}", asked.service, trouble::line(error)),
+    };
+    match asked.service {
+        Service::Identity | Service::Compute | Service::Image => {
+            Finding::problem(Check::Services, found, remedy)
+        }
+        Service::Network | Service::Placement => Finding::warning(Check::Services, found, remedy),
+    }
 }
 
 /// How a service was reached, for words about what went wrong there.
@@ -54,13 +68,10 @@ pub(super) async fn compute_api(operator: &Party, survey: &Survey) -> Finding {
     let check = Check::ComputeApi;
     let (range, used) = match (&survey.range, &survey.version) {
         (Some(Ok(range)), Some(Ok(used))) => (range, *used),
-        (Some(Err(error)), _) | (_, Some(Err(error))) if is_catalog(error) => {
-            return Finding::not_checked(check, "the catalog has no compute service");
-        }
-        (Some(Err(error)), _) | (_, Some(Err(error))) => {
+        (Some(Err(error)), _) | (_, Some(Err(error))) if !is_catalog(error) => {
             return asked(operator, Service::Compute).await.problem(check, error);
         }
-        (None, _) | (_, None) => return Finding::not_checked(check, "there was no login"),
+        _ => return not_made(check, "the catalog has no compute service"),
     };
     let Some((oldest, newest)) = range else {
         let remedy = "point `compute_endpoint_override` at the API of version 2.1, or upgrade";
@@ -86,14 +97,14 @@ pub(super) async fn compute_api(operator: &Party, survey: &Survey) -> Finding {
 
 /// The catalog has no such service, which is told where services are told.
 pub(super) fn is_catalog(error: &RequestError) -> bool {
-    matches!(error.kind, crate::api::RequestErrorKind::Catalog(_))
+    matches!(error.kind, RequestErrorKind::Catalog(_))
 }
 
 /// Which computes may be used, which not and why, and whether they are enough.
-pub(super) fn computes(survey: &Survey, intent: &Intent) -> Vec<Finding> {
+pub(super) fn computes(survey: &Survey, intent: &Intent) -> Finding {
     let check = Check::Computes;
     let Some(Ok(all)) = &survey.computes else {
-        return vec![Finding::not_checked(check, "they could not be listed")];
+        return not_made(check, "they could not be listed");
     };
     let (usable, not): (Vec<_>, Vec<_>) = all.iter().partition(|service| service.is_usable());
     let mut found = format!("{} of {} may be used", usable.len(), counted(all.len(), "compute"));
@@ -113,12 +124,18 @@ pub(super) fn computes(survey: &Survey, intent: &Intent) -> Vec<Finding> {
     let short = intent.needs.iter().filter(|needs| wanted(needs) > usable.len()).count();
     let most = intent.needs.iter().map(wanted).max().unwrap_or(0);
     if short == 0 {
-        return vec![Finding::good(check, found)];
+        return Finding::good(check, found);
     }
     let remedy = "enable what is disabled (`openstack compute service set --enable HOST \
                   nova-compute`), start what is down (`openstack compute service list`)";
     let found = format!("{found}; {} up to {most}", needing(short));
-    vec![Finding::warning(check, found, remedy)]
+    Finding::warning(check, found, remedy)
+}
+
+/// One check that was not made.
+pub(super) fn not_made(check: Check, why: &str) -> Finding {
+    let found = format!("not checked, because {why}");
+    Finding { check, state: State::NotChecked, found, remedy: None }
 }
 
 /// "1 scenario needs", "2 scenarios need".

@@ -10,7 +10,9 @@ mod room;
 mod trouble;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
+use crate::config::Config;
 use crate::control::{Need, Site, Survey};
 
 pub use reach::reach;
@@ -145,12 +147,6 @@ impl Finding {
         let remedy = Some(remedy.into());
         Self { check, state: State::Problem, found: found.into(), remedy }
     }
-
-    /// It was not looked at.
-    pub fn not_checked(check: Check, why: impl fmt::Display) -> Self {
-        let found = format!("not checked, because {why}");
-        Self { check, state: State::NotChecked, found, remedy: None }
-    }
 }
 
 /// What a run is to do on the target, as far as that matters here.
@@ -168,26 +164,44 @@ pub async fn examine(site: &Site, survey: &Survey, intent: &Intent) -> Vec<Findi
     findings.extend(room::member(site, intent));
     let parties: Vec<_> = site.parties().collect();
     let logged_in = survey.parties.first().is_some_and(|operator| operator.login.is_ok());
-    if let Some(operator) = parties.first().filter(|_| logged_in) {
-        findings.extend(cloud::services(operator).await);
-        findings.push(cloud::compute_api(operator, survey).await);
-        findings.extend(rights::rights(&parties, survey).await);
-        findings.extend(cloud::computes(survey, intent));
-        findings.extend(room::boots(&parties, survey).await);
-        findings.extend(room::quotas(survey, intent));
-        findings.push(cloud::placement(operator).await);
-    } else {
+    let Some(operator) = parties.first().filter(|_| logged_in) else {
         let why = "the operator could not log in";
-        let checks = Check::ALL.into_iter();
-        let between = checks.filter(|check| (Check::Services..=Check::Placement).contains(check));
-        findings.extend(between.map(|check| Finding::not_checked(check, why)));
+        findings.extend(not_checked(Check::Services..=Check::Placement, why));
+        return findings;
+    };
+    findings.extend(cloud::services(operator).await);
+    findings.push(cloud::compute_api(operator, survey).await);
+    if matches!(survey.version, Some(Ok(_))) {
+        findings.extend(rights::rights(&parties, survey).await);
+        findings.push(cloud::computes(survey, intent));
+        findings.extend(room::boots(site, survey).await);
+        findings.extend(room::quotas(survey, intent));
+    } else {
+        let why = "the compute API does not answer";
+        findings.extend(not_checked(Check::Rights..=Check::Quota, why));
     }
+    findings.push(cloud::placement(operator).await);
     findings
 }
 
+/// These checks were not made.
+pub fn not_checked(
+    checks: RangeInclusive<Check>,
+    why: impl fmt::Display,
+) -> impl Iterator<Item = Finding> {
+    let found = format!("not checked, because {why}");
+    let among = Check::ALL.into_iter().filter(move |check| checks.contains(check));
+    among.map(move |check| Finding {
+        check,
+        state: State::NotChecked,
+        found: found.clone(),
+        remedy: None,
+    })
+}
+
 /// Tells what needs no cloud to be asked: what may be changed, and what earlier runs left behind.
-pub fn at_home(site: &Site, intent: &Intent) -> Vec<Finding> {
-    vec![room::allowed(site, intent), room::journals(site)]
+pub fn at_home(config: &Config, intent: &Intent) -> Vec<Finding> {
+    vec![room::allowed(config, intent), room::journals(config)]
 }
 
 /// "1 scenario", "2 scenarios".

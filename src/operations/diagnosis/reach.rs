@@ -10,7 +10,7 @@ use crate::control::{Party, Site};
 use crate::journal::Account;
 
 use super::trouble::{self, Asked};
-use super::{Check, Finding};
+use super::{Check, Finding, not_checked};
 
 /// A clock that is further off than this is told of; below lies what the header leaves open (it
 /// has whole seconds) and the way there.
@@ -34,9 +34,7 @@ pub async fn reach(site: &Site) -> (Vec<Finding>, bool) {
     }
     if !all {
         let why = "there is no identity service to log in to";
-        let checks = Check::ALL.into_iter();
-        let later = checks.filter(|check| (Check::Clock..=Check::Placement).contains(check));
-        findings.extend(later.map(|check| Finding::not_checked(check, why)));
+        findings.extend(not_checked(Check::Clock..=Check::Placement, why));
     }
     (findings, all)
 }

@@ -3,20 +3,20 @@
 use crate::api::Service;
 use crate::api::compute::AbsoluteLimits;
 use crate::api::discover::DiscoverError;
-use crate::config::Change;
+use crate::config::{Change, Config};
 use crate::control::{Boot, Lack, Need, Party, PartySurvey, Room, Site, Survey};
 use crate::journal::{self, Account, Found};
 
-use super::cloud::{asked, is_catalog, needing};
+use super::cloud::{asked, is_catalog, needing, not_made};
 use super::{Check, Finding, Intent, counted};
 
 /// What each account would boot from; once, if that is the same.
-pub(super) async fn boots(parties: &[&Party], survey: &Survey) -> Vec<Finding> {
+pub(super) async fn boots(site: &Site, survey: &Survey) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for (party, found) in parties.iter().zip(&survey.parties) {
+    for (party, found) in site.parties().zip(&survey.parties) {
         let finding = match &found.boot {
             None => continue,
-            Some(Ok(boot)) => Finding::good(Check::Boot, chosen(boot)),
+            Some(Ok(boot)) => Finding::good(Check::Boot, chosen(boot, site.config())),
             Some(Err(error)) => nothing(party, error).await,
         };
         if !findings.contains(&finding) {
@@ -26,9 +26,15 @@ pub(super) async fn boots(parties: &[&Party], survey: &Survey) -> Vec<Finding> {
     findings
 }
 
-fn chosen(boot: &Boot) -> String {
+fn chosen(boot: &Boot, config: &Config) -> String {
+    let why = match (&config.image, &config.flavor) {
+        (None, None) => "the smallest that fit each other",
+        (Some(_), None) => "the smallest flavor for the image that was named",
+        (None, Some(_)) => "the smallest image for the flavor that was named",
+        (Some(_), Some(_)) => "as they were named",
+    };
     format!(
-        "image {}, flavor {} ({} vCPU, {} MiB)",
+        "image {}, flavor {} ({} vCPU, {} MiB): {why}",
         boot.image_name, boot.flavor_name, boot.vcpus, boot.ram
     )
 }
@@ -37,7 +43,7 @@ async fn nothing(party: &Party, error: &DiscoverError) -> Finding {
     let check = Check::Boot;
     let remedy = match error {
         DiscoverError::Request(error) if is_catalog(error) => {
-            return Finding::not_checked(check, "the catalog has no service for it");
+            return not_made(check, "the catalog has no service for it");
         }
         DiscoverError::Request(error) => {
             let service =
@@ -75,7 +81,7 @@ pub(super) fn quotas(survey: &Survey, intent: &Intent) -> Vec<Finding> {
                 Some(Err(error)) if !is_catalog(error) => super::trouble::line(error),
                 _ => "there is nothing to compare it with".to_owned(),
             };
-            findings.push(Finding::not_checked(Check::Quota, why));
+            findings.push(not_made(Check::Quota, &why));
             continue;
         };
         findings.push(quota(found, limits, &survey.rooms(), intent));
@@ -133,11 +139,10 @@ fn left(found: &PartySurvey, limits: &AbsoluteLimits) -> String {
 }
 
 /// What may be changed, and how many scenarios want to.
-pub(super) fn allowed(site: &Site, intent: &Intent) -> Finding {
+pub(super) fn allowed(config: &Config, intent: &Intent) -> Finding {
     let check = Check::Allow;
     let needs_hosts = |needs: &&Vec<Need>| needs.contains(&Need::Change(Change::Hosts));
     let wanting = intent.needs.iter().filter(needs_hosts).count();
-    let config = site.config();
     let Some(cloud) = &config.cloud else {
         return Finding::good(check, "everything may be changed: the cloud is the scenario's own");
     };
@@ -153,9 +158,8 @@ pub(super) fn allowed(site: &Site, intent: &Intent) -> Finding {
 }
 
 /// Journals of runs on this cloud that ended without undoing all that they did.
-pub(super) fn journals(site: &Site) -> Finding {
+pub(super) fn journals(config: &Config) -> Finding {
     let check = Check::Journals;
-    let config = site.config();
     let folder = config.journal.display();
     let Some(cloud) = &config.cloud else {
         return Finding::good(check, "none is needed: the cloud ends with its scenario");

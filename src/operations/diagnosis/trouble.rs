@@ -77,15 +77,26 @@ impl Asked<'_> {
     fn no_connection(&self, why: &str) -> String {
         let host = self.url.as_ref().and_then(Url::host_str).unwrap_or("the host");
         let place = self.place();
-        if why.contains("lookup address") {
+        let first = if why.contains("lookup address") {
             format!("correct {place}, or see why `getent hosts {host}` finds nothing here")
         } else if why.contains("refused") {
             format!("see whether the port in {place} is right, and whether the service runs")
+        } else if why.contains("corrupt message") {
+            format!("write http:// instead of https:// in {place}, or see what is served there")
         } else {
             format!(
                 "see why {host} can't be reached from here (network, firewall, VPN; no proxy is \
                  used), and whether {place} is right"
             )
+        };
+        match self.service {
+            _ if self.overridden() => first,
+            Service::Identity => first,
+            service => format!(
+                "{first}; another `interface`, or `{service}_endpoint_override: URL`, can be set in \
+                 {}",
+                entry(self.entry)
+            ),
         }
     }
 
@@ -93,14 +104,15 @@ impl Asked<'_> {
     fn place(&self) -> String {
         match self.service {
             Service::Identity => format!("`auth_url` in {}", entry(self.entry)),
-            service => format!(
-                "the catalog's {service} endpoint{} (`openstack endpoint list --service \
-                 {service}`; another `interface`, or `{service}_endpoint_override: URL`, can be \
-                 set in {})",
-                self.url.as_ref().map_or(String::new(), |url| format!(" {url}")),
-                entry(self.entry)
-            ),
+            service if self.overridden() => {
+                format!("`{service}_endpoint_override` in {}", entry(self.entry))
+            }
+            service => format!("the catalog's {service} endpoint"),
         }
+    }
+
+    fn overridden(&self) -> bool {
+        self.entry.endpoint_overrides.contains_key(self.service.name())
     }
 
     fn unauthorised(&self) -> String {
