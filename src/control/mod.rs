@@ -5,6 +5,7 @@
 //! [`Cloud`]: of its own on the embedded target, a view with its own log of requests on any other.
 
 mod access;
+mod census;
 mod cloud;
 mod embedded;
 mod lack;
@@ -16,6 +17,7 @@ mod target;
 mod watch;
 
 pub use access::Elsewhere;
+pub use census::Moved;
 pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
 pub use lack::Lack;
 pub use need::{AtOnce, Facts, Need, Room};
@@ -23,4 +25,4 @@ pub use pending::Pending;
 pub use survey::{Known, Looked, PartySurvey, Site, Survey};
 pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};
-pub use watch::{Migrations, Servers};
+pub use watch::{Migrations, Records, Servers};

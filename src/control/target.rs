@@ -10,7 +10,7 @@ use crate::config::clouds::{CloudEntry, Clouds, CloudsError};
 use crate::config::{Config, Layers};
 use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
-use crate::wait::Feed;
+use crate::wait::{Beat, Feed};
 
 use super::access;
 use super::cloud::{Cloud, Consumers, Party};
@@ -47,12 +47,12 @@ impl Shared {
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
-        let names = run_prefix(run);
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names)?;
+        let (names, beat) = (run_prefix(run), Beat::default());
+        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names, &beat)?;
         let member = config
             .member
             .as_deref()
-            .map(|member| party(config, Account::Member, clouds.cloud(member)?, &names));
+            .map(|member| party(config, Account::Member, clouds.cloud(member)?, &names, &beat));
         Ok(Self { operator, member: member.transpose()? })
     }
 
@@ -62,8 +62,9 @@ impl Shared {
         embedded: &Embedded,
         names: &str,
     ) -> Result<Self, OpenError> {
-        let operator = party(config, Account::Operator, embedded.operator.clone(), names)?;
-        let member = party(config, Account::Member, embedded.member.clone(), names)?;
+        let beat = Beat::default();
+        let operator = party(config, Account::Operator, embedded.operator.clone(), names, &beat)?;
+        let member = party(config, Account::Member, embedded.member.clone(), names, &beat)?;
         Ok(Self { operator, member: Some(member) })
     }
 
@@ -275,6 +276,7 @@ fn party(
     account: Account,
     entry: CloudEntry,
     names: &str,
+    beat: &Beat,
 ) -> Result<Party, OpenError> {
     let settings = SessionSettings {
         connect: config.requests.connect,
@@ -285,8 +287,8 @@ fn party(
     let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
     Ok(Party {
         account,
-        servers: Feed::new(Servers::new(compute.clone(), names.to_owned())),
-        migrations: Feed::new(Migrations::new(compute.clone())),
+        servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),
+        migrations: Feed::new(Migrations::new(compute.clone()), beat.clone()),
         wanted,
         boot: Arc::default(),
         compute,

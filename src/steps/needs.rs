@@ -54,13 +54,16 @@ const ROWS: &[(&str, &[Asks])] = &[
     ("{instance} was live-migrated to {destination}", &[Moves(Which::One)]),
     ("the operator live-migrates all instances in turn", &[Moves(Which::Every)]),
     ("the operator live-migrates all instances at the same time", &[Moves(Which::Every)]),
+    ("the operator live-migrates {int} of the instances at the same time", &[Moves(Which::One)]),
     ("the migration of {instance} is completed", &[]),
     ("the migration of every instance is completed", &[]),
+    ("the migration of each of them is completed", &[]),
     ("the migration of {instance} fails for want of a valid destination", &[]),
     ("{instance} is running on that compute", &[]),
     ("{instance} is paused on that compute", &[]),
     ("{instance} is running on another compute", &[]),
     ("every instance is running on another compute", &[]),
+    ("each of them is running on another compute", &[]),
     ("the request is refused because {refusal}", &[]),
 ];
 
@@ -91,7 +94,7 @@ enum Requests {
 /// One, or all that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// One.
+    /// One, or as many as the sentence says.
     One,
     /// All but those that the sentence spares.
     Every,
@@ -190,7 +193,7 @@ pub fn deeds<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<Deed> {
                 Deed::Boots { account, instances, requests }
             }
             Moves(which) => {
-                let instances = if which == Which::Every { booted } else { 1 };
+                let instances = if which == Which::Every { booted } else { said.count };
                 Deed::Moves { instances, to: said.to }
             }
             Pauses => Deed::Pauses,
@@ -288,6 +291,7 @@ mod tests {
             r#"every compute without "web-1" was disabled"#,
             r#"the operator live-migrates "web-1" to the compute that is down"#,
             "the operator live-migrates all instances in turn",
+            "the operator live-migrates 4 of the instances at the same time",
             r#"the member live-migrates "own""#,
             "no instance has moved or changed",
         ]);
@@ -301,6 +305,7 @@ mod tests {
         disables every compute but one, and enables them again
         asks for 1 live migration, to the compute that is down
         asks for 6 live migrations
+        asks for 4 live migrations
         asks for the live migration of an instance, as the plain member
         ");
     }
