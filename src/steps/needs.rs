@@ -12,7 +12,7 @@ use crate::config::Change;
 use crate::control::Need;
 use crate::journal::Account;
 
-use Asks::{Boots, ComputesSaid, Disables, ForcesDown, MemberAsks, Moves, Needs, Pauses};
+use Asks::{Boots, ComputesSaid, Disables, ForcesDown, Moves, Needs, OfMember, Pauses};
 
 /// Each sentence as its step has it, with what it asks for beyond looking.
 const ROWS: &[(&str, &[Asks])] = &[
@@ -44,11 +44,11 @@ const ROWS: &[(&str, &[Asks])] = &[
     ("each instance has a name and a number of its own", &[]),
     ("no other instance has moved or changed", &[]),
     ("no instance has moved or changed", &[]),
-    ("the member live-migrates {instance}", &[MemberAsks("the live migration of an instance")]),
-    ("the member looks at {instance}", &[MemberAsks("an instance")]),
+    ("the member live-migrates {instance}", &[OfMember("the live migration of an instance")]),
+    ("the member looks at {instance}", &[OfMember("an instance")]),
     ("the member sees {instance} but no compute", &[]),
-    ("the member asks for the computes", &[MemberAsks("the computes")]),
-    ("the member asks for the migration records", &[MemberAsks("the migration records")]),
+    ("the member asks for the computes", &[OfMember("the computes")]),
+    ("the member asks for the migration records", &[OfMember("the migration records")]),
     ("the operator live-migrates {instance}", &[Moves(Which::One)]),
     ("the operator live-migrates {instance} to {destination}", &[Moves(Which::One)]),
     ("{instance} was live-migrated to {destination}", &[Moves(Which::One)]),
@@ -82,7 +82,7 @@ enum Asks {
     Disables(Which),
     ForcesDown,
     /// The plain member is to be answered or refused.
-    MemberAsks(&'static str),
+    OfMember(&'static str),
 }
 
 #[derive(Clone, Copy)]
@@ -141,7 +141,7 @@ pub fn of(sentence: &str) -> Vec<Need> {
             vec![Need::Instances(account, said.count), Need::Member]
         }
         Disables(_) | ForcesDown => vec![Need::Change(Change::Hosts)],
-        MemberAsks(_) => vec![Need::Member],
+        OfMember(_) => vec![Need::Member],
         Moves(_) | Pauses => vec![],
     });
     needs.collect()
@@ -199,7 +199,7 @@ pub fn deeds<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<Deed> {
             Pauses => Deed::Pauses,
             Disables(which) => Deed::Disables(which),
             ForcesDown => Deed::ForcesDown,
-            MemberAsks(what) => Deed::MemberAsks(what),
+            OfMember(what) => Deed::MemberAsks(what),
         });
     }
     deeds

@@ -23,12 +23,12 @@ pub(super) fn of(report: &Report) -> String {
     }
     line(&mut text, "");
     if let Some(scenarios) = &report.scenarios {
-        let said = |remedy: &String| {
-            report.findings.iter().any(|finding| finding.remedy.as_ref() == Some(remedy))
-        };
+        let remedies = report.findings.iter().filter_map(|finding| finding.remedy.as_deref());
+        let mut said: Vec<&str> = remedies.collect();
         for group in &scenarios.skipped {
-            let remedy = group.remedy.as_ref().filter(|remedy| !said(remedy));
+            let remedy = group.remedy.as_deref().filter(|remedy| !said.contains(remedy));
             line(&mut text, &skipped(group, remedy));
+            said.extend(remedy);
         }
         line(&mut text, &selected(scenarios));
     }
@@ -61,7 +61,7 @@ fn told(same: &[Finding]) -> String {
 }
 
 /// The reason, the features that it is about, and what to do if that was not said before.
-fn skipped(group: &Group, remedy: Option<&String>) -> String {
+fn skipped(group: &Group, remedy: Option<&str>) -> String {
     let mut features: Vec<(&str, usize)> = Vec::new();
     for scenario in &group.scenarios {
         match features.iter_mut().find(|(name, _)| *name == scenario.feature) {

@@ -59,9 +59,8 @@ pub(super) async fn rights(parties: &[&Party], survey: &Survey) -> Vec<Finding> 
 
 async fn operator(party: &Party, found: &PartySurvey, survey: &Survey) -> Finding {
     let who = who(found);
-    match &survey.computes {
-        Some(Err(error)) => return refused(party, &who, "list computes", error),
-        Some(Ok(_)) | None => {}
+    if let Some(Err(error)) = &survey.computes {
+        return refused(party, &who, "list computes", error);
     }
     // Of an instance that nobody has, so that the answer is short.
     let nobody = ServerId::new("00000000-0000-0000-0000-000000000000");

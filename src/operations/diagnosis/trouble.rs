@@ -41,8 +41,12 @@ impl Asked<'_> {
                 "see whether {} is served there by HTTP, and whether https:// or http:// is right",
                 self.place()
             ),
+            RequestErrorKind::Status { got: 401, .. } => self.unauthorised(),
+            RequestErrorKind::Status { got: 403, .. } => {
+                "use credentials with the role `admin`, or have the policy changed".to_owned()
+            }
             RequestErrorKind::Body(_) | RequestErrorKind::Status { got: 300..=404, .. }
-                if self.service != Service::Identity && error.status() != Some(403) =>
+                if self.service != Service::Identity =>
             {
                 format!("see whether {} leads to the {} service", self.place(), self.service)
             }
@@ -51,10 +55,9 @@ impl Asked<'_> {
                  it is with `{}_endpoint_override: URL`",
                 self.service
             ),
-            RequestErrorKind::Login(inner) => self.remedy(inner),
-            RequestErrorKind::Status { got: 401, .. } => self.unauthorised(),
-            RequestErrorKind::Status { got: 403, .. } => {
-                "use credentials with the role `admin`, or have the policy changed".to_owned()
+            RequestErrorKind::Login(inner) => {
+                let url = Some(self.entry.auth_url.clone());
+                Asked { service: Service::Identity, url, entry: self.entry }.remedy(inner)
             }
             RequestErrorKind::Status { got: 429, .. } => {
                 "wait; the cloud limits how often it may be asked".to_owned()
@@ -183,5 +186,71 @@ fn owned(owned: &Owned) -> String {
 fn domain(domain: &Domain) -> &str {
     match domain {
         Domain::Id(name) | Domain::Name(name) => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::secret::Secret;
+
+    fn entry() -> CloudEntry {
+        let url = "https://cloud.example/identity".parse().unwrap();
+        let entry = CloudEntry::with_password("mine", url, "me", Secret::new("pw"), "demo");
+        CloudEntry { origin: "clouds.yaml".to_owned(), ..entry }
+    }
+
+    fn error(kind: RequestErrorKind) -> RequestError {
+        let (path, request_id) = ("/servers".to_owned(), "req-5f1c".to_owned());
+        RequestError { method: "GET", path, request_id, attempts: 1, kind }
+    }
+
+    fn status(got: u16) -> RequestErrorKind {
+        RequestErrorKind::Status { got, expected: &[200], message: String::new() }
+    }
+
+    fn remedy(service: Service, entry: &CloudEntry, kind: RequestErrorKind) -> String {
+        let url = "https://cloud.example/compute".parse().ok();
+        Asked { service, url, entry }.remedy(&error(kind))
+    }
+
+    #[test]
+    fn each_trouble_with_a_service_says_what_to_do() {
+        let entry = entry();
+        let connect = |why: &str| RequestErrorKind::Connect(why.to_owned());
+        let kinds = [
+            connect("server cloud.example:443: operation timed out"),
+            RequestErrorKind::TimedOut(Duration::from_secs(70)),
+            RequestErrorKind::Lost("reset".to_owned()),
+            RequestErrorKind::Body("no version document".to_owned()),
+            status(301),
+            status(403),
+            status(404),
+            status(429),
+            status(503),
+            RequestErrorKind::Login(Arc::new(error(status(401)))),
+        ];
+        let told = kinds.map(|kind| remedy(Service::Compute, &entry, kind));
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn who_is_not_known_is_told_by_the_kind_of_credentials() {
+        let told = [
+            entry().credential,
+            Credential::ApplicationCredential {
+                credential: ApplicationCredential::Id("ac".to_owned()),
+                secret: Secret::new("pw"),
+            },
+            Credential::Token(Secret::new("pw")),
+        ]
+        .map(|credential| {
+            let entry = CloudEntry { credential, scope: Scope::Unasked, ..entry() };
+            format!("{}: {}", who(&entry), remedy(Service::Identity, &entry, status(401)))
+        });
+        insta::assert_snapshot!(told.join("\n"));
     }
 }
