@@ -1,23 +1,105 @@
 //! `whimbrel config`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
-use super::settings::Settings;
-use super::{Exit, Outcome};
+use crate::config::Setting;
+use crate::config::clouds::{CloudEntry, Clouds, Told};
 
-/// Prints every setting with its value and where that comes from.
+use super::settings::{Resolved, Settings};
+use super::{Exit, Outcome, Stop};
+
+/// Prints every setting with its value and where that comes from, and with a cloud chosen what its
+/// entry in clouds.yaml comes to. Secrets are •••.
 #[derive(Debug, Args)]
 pub(super) struct Show {
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
     #[command(flatten)]
     settings: Settings,
 }
 
-/// One line a setting: key, value, origin.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A line each: key, value, origin
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Prints the settings, then the cloud and the member's.
 pub(super) fn show(show: &Show) -> Outcome {
     let resolved = show.settings.resolve(&[])?;
-    for setting in &resolved.config.settings {
-        let value = if setting.value.is_empty() { "-" } else { &setting.value };
-        anstream::println!("{:<22} {value:<12} {}", setting.key, setting.origin);
+    let entries = entries(&resolved);
+    match show.format {
+        // A cloud that can't be read is told of after what can.
+        Format::Text => {
+            resolved.config.settings.iter().for_each(print_setting);
+            entries?.iter().for_each(print_entry);
+        }
+        Format::Json => anstream::println!("{}", json(&resolved, &entries?)),
     }
     Ok(Exit::Passed)
+}
+
+/// A cloud that the run would log in to, with the setting that names it.
+type Named = (&'static str, CloudEntry);
+
+fn entries(resolved: &Resolved) -> Result<Vec<Named>, Stop> {
+    let usage = |error| Stop::new(Exit::Usage, &error);
+    let Resolved { config, environment, folder, .. } = resolved;
+    let Some(cloud) = &config.cloud else { return Ok(Vec::new()) };
+    let clouds = Clouds::find(environment, folder).map_err(usage)?;
+    let named = [("cloud", Some(cloud)), ("member", config.member.as_ref())];
+    let named = named.into_iter().filter_map(|(setting, name)| Some((setting, name?)));
+    named.map(|(setting, name)| Ok((setting, clouds.cloud(name).map_err(usage)?))).collect()
+}
+
+fn print_setting(setting: &Setting) {
+    print_line(&setting.key, &setting.value, &setting.origin.to_string());
+}
+
+fn print_line(key: &str, value: &str, origin: &str) {
+    let value = if value.is_empty() { "-" } else { value };
+    anstream::println!("{key:<22} {value:<12} {origin}");
+}
+
+fn print_entry((setting, entry): &Named) {
+    anstream::println!("\n{setting} {} ({})", entry.name, entry.origin);
+    for Told { key, value, origin } in entry.told() {
+        print_line(&key, &value, &origin);
+    }
+    for warning in &entry.warnings {
+        anstream::println!("warning: {warning}");
+    }
+}
+
+fn json(resolved: &Resolved, entries: &[Named]) -> String {
+    #[derive(Serialize)]
+    struct All<'a> {
+        settings: Vec<Told>,
+        clouds: Vec<Cloud<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Cloud<'a> {
+        setting: &'static str,
+        name: &'a str,
+        values: Vec<Told>,
+        warnings: &'a [String],
+    }
+    let told = |Setting { key, value, origin }: &Setting| Told {
+        key: key.clone(),
+        value: value.clone(),
+        origin: origin.to_string(),
+    };
+    let clouds = entries.iter().map(|(setting, entry)| Cloud {
+        setting,
+        name: &entry.name,
+        values: entry.told(),
+        warnings: &entry.warnings,
+    });
+    let settings = resolved.config.settings.iter().map(told).collect();
+    let all = All { settings, clouds: clouds.collect() };
+    serde_json::to_string_pretty(&all).expect("text is always JSON")
 }

@@ -14,7 +14,7 @@ mod target;
 mod watch;
 
 pub use access::Elsewhere;
-pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
+pub use cloud::{Cloud, Consumers, NoMember, Party};
 pub use need::{AtOnce, Facts, Need, Room};
 pub use pending::Pending;
 pub(crate) use target::has_placement;

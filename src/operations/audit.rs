@@ -13,7 +13,7 @@ use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use crate::api::compute::{Migration, MigrationFilter, Server, ServerFilter};
 use crate::api::placement::ResourceProvider;
 use crate::api::{RequestError, network, placement};
-use crate::control::{Cloud, has_placement};
+use crate::control::{Cloud, Party, has_placement};
 use crate::events::stream;
 use crate::wait::{self, Check, WaitError};
 
@@ -85,7 +85,7 @@ async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>,
     } else {
         stream::log("allocations are not judged: this cloud's catalog has no placement service");
     }
-    for now in present.iter().filter(|now| now.server.has_addresses()) {
+    for now in present.iter().filter(|now| may_have_ports(cloud, now.instance, &now.server)) {
         findings.extend(misbound(cloud, now).await?);
     }
     Ok(findings)
@@ -183,6 +183,13 @@ fn listed(providers: &BTreeSet<String>) -> String {
     }
 }
 
+/// Whether the network service is to be asked for ports of an instance: it was booted with a network,
+/// though it may have failed before it had an address; or somebody gave it one.
+fn may_have_ports(cloud: &Cloud, instance: &Instance, seen: &Server) -> bool {
+    let connects = cloud.party(instance.account).is_ok_and(Party::connects);
+    connects || seen.has_addresses()
+}
+
 /// Ports of an instance that are bound to another compute than it runs on.
 async fn misbound(cloud: &Cloud, now: &Now<'_>) -> Result<Vec<String>, RequestError> {
     let ports = network::ports_of(cloud.operator.compute.session(), &now.server.id).await?;
@@ -229,7 +236,7 @@ pub async fn leftovers<'a>(
                 left_allocation(cloud, &ours, consumer, providers)
             }));
         }
-        for instance in instances.iter().filter(|instance| instance.noted.has_addresses()) {
+        for instance in instances.iter().filter(|it| may_have_ports(cloud, it, &it.noted)) {
             let ports = network::ports_of(cloud.operator.compute.session(), &instance.id).await?;
             left.extend(
                 ports

@@ -330,8 +330,10 @@ async fn image_and_flavor_are_found_page_by_page() {
     .await;
     let session = cloud.session();
     assert_eq!(image::active(&session).await.expect("images").len(), 2);
-    let fit = discover::fit(&session.compute(), &discover::Wanted::default()).await.expect("a fit");
-    assert_eq!((fit.image.id.as_str(), fit.flavor.id.as_str()), ("small", "m1.small"));
+    let boot = discover::boot(&session.compute(), &discover::Wanted::default())
+        .await
+        .expect("something to boot with");
+    assert_eq!((boot.image.id.as_str(), boot.flavor.id.as_str()), ("small", "m1.small"));
 }
 
 #[tokio::test]

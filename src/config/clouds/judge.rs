@@ -40,6 +40,7 @@ pub(super) fn judge(layers: Layered, home: Option<&Path>) -> Result<CloudEntry, 
         tls,
         api_timeout: judge.timeout()?,
         warnings: Vec::new(),
+        places: judge.layers.places(),
     };
     for (key, node) in &settings {
         if let Some(service) =

@@ -1,5 +1,7 @@
 //! One cloud from its layers: profile < entry < region, with old spellings put right.
 
+use std::collections::BTreeMap;
+
 use super::node::{Map, Node, Place};
 use super::{Clouds, CloudsError, mapping};
 
@@ -11,6 +13,15 @@ pub(super) struct Layered {
     pub(super) settings: Map,
     pub(super) auth: Map,
     pub(super) warnings: Vec<String>,
+}
+
+impl Layered {
+    /// Where each value was written; keys of `auth` have that before them.
+    pub(super) fn places(&self) -> BTreeMap<String, Place> {
+        let settings = self.settings.iter().map(|(key, node)| (key.clone(), node));
+        let auth = self.auth.iter().map(|(key, node)| (format!("auth.{key}"), node));
+        settings.chain(auth).map(|(key, node)| (key, node.place().clone())).collect()
+    }
 }
 
 /// Keys of `auth` that older files have at the top as well, with all their spellings in rising

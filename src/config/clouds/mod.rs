@@ -15,6 +15,7 @@ mod layers;
 mod node;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use entry::{
 };
 pub use error::CloudsError;
 pub use node::Place;
+pub use told::Told;
 
 use node::{Map, Node};
 
