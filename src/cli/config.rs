@@ -28,14 +28,14 @@ enum Format {
     Json,
 }
 
-/// Prints the settings, then the cloud and the member's.
+/// Prints the settings, then the entries of the cloud and of the member's.
 pub(super) fn show(show: &Show) -> Outcome {
     let resolved = show.settings.resolve(&[])?;
     let entries = entries(&resolved);
     match show.format {
         // A cloud that can't be read is told of after what can.
         Format::Text => {
-            resolved.config.settings.iter().for_each(print_setting);
+            print_lines(&settings(&resolved));
             entries?.iter().for_each(print_entry);
         }
         Format::Json => anstream::println!("{}", json(&resolved, &entries?)),
@@ -56,23 +56,30 @@ fn entries(resolved: &Resolved) -> Result<Vec<Named>, Stop> {
     named.map(|(setting, name)| Ok((setting, clouds.cloud(name).map_err(usage)?))).collect()
 }
 
-fn print_setting(setting: &Setting) {
-    print_line(&setting.key, &setting.value, &setting.origin.to_string());
-}
-
-fn print_line(key: &str, value: &str, origin: &str) {
-    let value = if value.is_empty() { "-" } else { value };
-    anstream::println!("{key:<22} {value:<12} {origin}");
-}
-
 fn print_entry((setting, entry): &Named) {
     anstream::println!("\n{setting} {} ({})", entry.name, entry.origin);
-    for Told { key, value, origin } in entry.told() {
-        print_line(&key, &value, &origin);
-    }
+    print_lines(&entry.told());
     for warning in &entry.warnings {
         anstream::println!("warning: {warning}");
     }
+}
+
+/// One line each, in three columns.
+fn print_lines(all: &[Told]) {
+    let width = all.iter().map(|told| told.key.len()).max().unwrap_or_default();
+    for Told { key, value, origin } in all {
+        let value = if value.is_empty() { "-" } else { value };
+        anstream::println!("{key:<width$} {value:<12} {origin}");
+    }
+}
+
+fn settings(resolved: &Resolved) -> Vec<Told> {
+    let told = |Setting { key, value, origin }: &Setting| Told {
+        key: key.clone(),
+        value: value.clone(),
+        origin: origin.to_string(),
+    };
+    resolved.config.settings.iter().map(told).collect()
 }
 
 fn json(resolved: &Resolved, entries: &[Named]) -> String {
@@ -88,18 +95,12 @@ fn json(resolved: &Resolved, entries: &[Named]) -> String {
         values: Vec<Told>,
         warnings: &'a [String],
     }
-    let told = |Setting { key, value, origin }: &Setting| Told {
-        key: key.clone(),
-        value: value.clone(),
-        origin: origin.to_string(),
-    };
     let clouds = entries.iter().map(|(setting, entry)| Cloud {
         setting,
         name: &entry.name,
         values: entry.told(),
         warnings: &entry.warnings,
     });
-    let settings = resolved.config.settings.iter().map(told).collect();
-    let all = All { settings, clouds: clouds.collect() };
+    let all = All { settings: settings(resolved), clouds: clouds.collect() };
     serde_json::to_string_pretty(&all).expect("text is always JSON")
 }

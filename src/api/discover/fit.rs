@@ -75,7 +75,7 @@ impl Offer for Image {
     fn line(&self) -> String {
         let name = self.name.as_deref().unwrap_or("(no name)");
         let Self { id, min_ram, min_disk, .. } = self;
-        format!("{name} [{id}] needs {min_ram} MiB memory, {min_disk} GiB disk")
+        format!("{name} [{id}] needs {min_ram} MiB memory and {min_disk} GiB disk")
     }
 }
 
@@ -92,7 +92,7 @@ impl Offer for Flavor {
 
     fn line(&self) -> String {
         let Self { id, name, ram, disk, .. } = self;
-        format!("{name} [{id}] has {ram} MiB memory, {disk} GiB disk")
+        format!("{name} [{id}] has {ram} MiB memory and {disk} GiB disk")
     }
 }
 
@@ -172,12 +172,12 @@ mod tests {
         let flavors = [flavor("tiny", 32, 1)];
         insta::assert_snapshot!(
             chosen(&images, &flavors, &Wanted::default()).unwrap_err(),
-            @"no flavor of the cloud lab is large enough for an image; images: small-name [small] needs 64 MiB memory, 1 GiB disk; flavors: m1.tiny [tiny] has 32 MiB memory, 1 GiB disk"
+            @"no flavor of the cloud lab is large enough for an image; images: small-name [small] needs 64 MiB memory and 1 GiB disk; flavors: m1.tiny [tiny] has 32 MiB memory and 1 GiB disk"
         );
         let wanted = Wanted { flavor: Some("m1.huge".to_owned()), ..Wanted::default() };
         insta::assert_snapshot!(
             chosen(&images, &flavors, &wanted).unwrap_err(),
-            @"the cloud lab has no flavor `m1.huge`; it has: m1.tiny [tiny] has 32 MiB memory, 1 GiB disk"
+            @"the cloud lab has no flavor `m1.huge`; it has: m1.tiny [tiny] has 32 MiB memory and 1 GiB disk"
         );
         let twice = [image("a", 1, 0, 0), Image { id: "b".to_owned(), ..image("a", 1, 0, 0) }];
         let wanted = Wanted { image: Some("a-name".to_owned()), ..Wanted::default() };

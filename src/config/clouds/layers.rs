@@ -85,6 +85,10 @@ pub(super) fn of(
 
     let mut warnings = clouds.skipped.clone();
     let mut settings = profile(clouds, &own, &mut warnings, from_variables)?;
+    // The entry's own region is not one of the profile's to choose from.
+    if own.get("region_name").is_some_and(|region| !region.is_null()) {
+        settings.remove("regions");
+    }
     update(&mut settings, own);
     let values = choose_region(&mut settings, name, &origin, region)?;
     update(&mut settings, values);
@@ -234,14 +238,14 @@ fn not_regions(node: &Node) -> CloudsError {
     }
 }
 
-/// Old names of keys outside `auth`: `endpoint_type` is `interface`, `auth_plugin` is
-/// `auth_type`, and a timeout of a single service counts for all.
+/// Old names of keys outside `auth`: `endpoint_type` is `interface` and wins over it, `auth_plugin`
+/// is `auth_type`, and a timeout of a single service counts for all.
 fn respelled(settings: Map) -> Map {
     let mut fixed = Map::new();
-    let mut timeout = None;
+    let (mut interfaces, mut timeout) = (Vec::new(), None);
     for (key, value) in settings {
         if let Some(service) = key.strip_suffix("endpoint_type") {
-            fixed.entry(format!("{service}interface")).or_insert(value);
+            interfaces.push((format!("{service}interface"), value));
         } else if key == "auth_plugin" {
             fixed.entry("auth_type".to_owned()).or_insert(value);
         } else if key.ends_with("timeout") && key != "timeout" && key != "api_timeout" {
@@ -250,6 +254,7 @@ fn respelled(settings: Map) -> Map {
             fixed.insert(key, value);
         }
     }
+    fixed.extend(interfaces);
     if let Some(timeout) = timeout {
         fixed.insert("api_timeout".to_owned(), timeout);
     }

@@ -194,6 +194,9 @@ fn values_under_auth_stay_as_they_are_written() {
         ("1_000", "1_000", Some("a number")),
         ("yes", "yes", Some("a truth value")),
         ("2026-11-23", "2026-11-23", Some("a date")),
+        ("12:30:45", "12:30:45", Some("a number")),
+        ("12:x", "12:x", None),
+        ("a:30", "a:30", None),
         ("'1e5'", "1e5", None),
         ("\"a\\tb\"", "a\tb", None),
         ("plain words", "plain words", None),
@@ -337,6 +340,58 @@ fn regions_have_values_of_their_own() {
         place.shown(&error.to_string()),
         @"cloud `lab` (/T/work/clouds.yaml) has no region `three`; its regions are: one, two"
     );
+}
+
+#[test]
+fn an_entrys_own_region_is_not_one_of_its_profiles_to_choose_from() {
+    let profile = "public-clouds: {vendor: {regions: [first, second]}}";
+    let entry = with("    profile: vendor\n    region_name: second\n")
+        .file("work/clouds-public.yaml", profile)
+        .cloud("lab");
+    assert_eq!(entry.region.as_deref(), Some("second"));
+}
+
+#[test]
+fn the_old_name_of_the_interface_wins() {
+    let entry = with("    interface: public\n    endpoint_type: adminURL\n").cloud("lab");
+    assert_eq!(entry.interfaces, [Interface::Admin]);
+}
+
+#[test]
+fn endpoints_may_have_other_settings_in_braces() {
+    let entry = with(
+        "    region_name: one\n    compute_endpoint_override: 'http://{region_name}.example/'\n",
+    )
+    .cloud("lab");
+    assert_eq!(entry.endpoint_overrides["compute"].as_str(), "http://one.example/");
+    insta::assert_snapshot!(
+        with("    image_endpoint_override: 'http://{zone}.example/'\n").error("lab"),
+        @"cloud `lab` (/T/work/clouds.yaml) has no `zone`: `image_endpoint_override` at /T/work/clouds.yaml:11 refers to it in braces"
+    );
+}
+
+#[test]
+fn of_texts_only_true_and_false_are_truth_values() {
+    assert!(!with("    insecure: 'False'\n    verify: off\n").cloud("lab").tls.verify);
+    insta::assert_snapshot!(
+        with("    insecure: 'yes'\n").error("lab"),
+        @"/T/work/clouds.yaml:11: `lab.insecure` is `yes`, but should be true or false"
+    );
+}
+
+#[test]
+fn a_file_has_one_document() {
+    insta::assert_snapshot!(
+        clouds_yaml("clouds: {}\n---\nclouds: {lab: {}}\n").error("lab"),
+        @"/T/work/clouds.yaml:3 can't be understood: a second document begins here; a file has one"
+    );
+}
+
+#[test]
+fn a_region_that_other_tools_read_as_a_number_is_kept_and_warned_of() {
+    let entry = with("    region_name: 017\n").cloud("lab");
+    assert_eq!(entry.region.as_deref(), Some("017"));
+    assert!(entry.warnings[0].contains("`region_name` is not quoted"), "{:?}", entry.warnings);
 }
 
 #[test]
