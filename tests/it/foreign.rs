@@ -81,6 +81,16 @@ fn every_feature_passes_within_a_zone_and_with_a_network() {
     assert!(bench.count("GET /network/v2.0/ports?device_id=") >= 2, "the audit looks at ports");
 }
 
+#[test]
+fn the_audit_looks_for_ports_of_an_instance_that_never_had_an_address() {
+    let bench = Bench::with(foreign());
+    bench.control().fail_next_build(5);
+    bench.folder.write("one.feature", &feature(r#"Given a running instance "web""#));
+    bench.run(&["one.feature", "--network", "lan"]).exits(1).says(&["ERROR"]);
+    assert!(bench.count("GET /network/v2.0/ports?device_id=") >= 1, "{:?}", bench.requests());
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
 /// What the cloud has booted for a run with these flags, and the networks of its so many ports.
 fn booted(ports: usize, arguments: &[&str]) -> (Value, Vec<Value>) {
     let bench = Bench::with(foreign());
