@@ -7,14 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 
-use crate::api::compute::{Migration, MigrationFilter, Server, ServerFilter};
+use crate::api::compute::{Migration, Server, ServerFilter};
 use crate::api::placement::ResourceProvider;
 use crate::api::{RequestError, network, placement};
-use crate::control::{Cloud, Party, has_placement};
+use crate::control::{Cloud, Moved, Party, has_placement};
+use crate::events::names::ServerId;
 use crate::events::stream;
+use crate::journal::Account;
 use crate::wait::{self, Check, WaitError};
 
 use super::{Instance, Problem, live_migration};
@@ -69,15 +70,8 @@ struct Now<'a> {
 }
 
 async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>, RequestError> {
-    let looks = instances.iter().map(async |instance| now(cloud, instance).await);
     let mut findings = Vec::new();
-    let mut present = Vec::new();
-    for (instance, now) in instances.iter().zip(try_join_all(looks).await?) {
-        match now {
-            Some(now) => present.push(now),
-            None => findings.push(format!("{} is gone, and nobody deleted it", instance.name)),
-        }
-    }
+    let present = Box::pin(now(cloud, instances, &mut findings)).await?;
     findings.extend(present.iter().flat_map(in_flight));
     if has_placement(&cloud.operator).await? {
         let allocated = allocations(cloud).await?;
@@ -85,25 +79,34 @@ async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>,
     } else {
         stream::log("allocations are not judged: this cloud's catalog has no placement service");
     }
-    for now in present.iter().filter(|now| may_have_ports(cloud, now.instance, &now.server)) {
-        findings.extend(misbound(cloud, now).await?);
-    }
+    findings.extend(misbound(cloud, &present).await?);
     Ok(findings)
 }
 
-/// Looks at an instance and its records, by requests of its own. The operator sees where a
-/// member's instance is; the member does not.
-async fn now<'a>(cloud: &Cloud, instance: &'a Instance) -> Result<Option<Now<'a>>, RequestError> {
-    let compute = &cloud.operator.compute;
-    let server = match compute.server(&instance.id).await {
-        Err(error) if error.is_not_found() => return Ok(None),
-        server => server?,
-    };
-    let records = compute.migrations(&MigrationFilter::server(&instance.id)).await?;
-    for record in &records {
-        live_migration::note_consumer(cloud, instance, record);
+/// Looks at instances and their records, by requests of its own; one that is gone is a finding. The
+/// operator sees where a member's instance is; the member does not.
+async fn now<'a>(
+    cloud: &Cloud,
+    instances: &[&'a Instance],
+    findings: &mut Vec<String>,
+) -> Result<Vec<Now<'a>>, RequestError> {
+    let ids: Vec<&ServerId> = instances.iter().map(|instance| &instance.id).collect();
+    let mut servers = cloud.servers_now(Account::Operator, &ids).await?;
+    let moved: Vec<Moved> = servers.values().map(Moved::from).collect();
+    let mut records = cloud.records_now(&moved).await?;
+    let mut present = Vec::new();
+    for instance in instances {
+        let Some(server) = servers.remove(&instance.id) else {
+            findings.push(format!("{} is gone, and nobody deleted it", instance.name));
+            continue;
+        };
+        let records = records.remove(&instance.id).unwrap_or_default();
+        for record in &records {
+            live_migration::note_consumer(cloud, instance, record);
+        }
+        present.push(Now { instance, server, records });
     }
-    Ok(Some(Now { instance, server, records }))
+    Ok(present)
 }
 
 /// Tasks and migrations of an instance that are not over.
@@ -183,29 +186,43 @@ fn listed(providers: &BTreeSet<String>) -> String {
     }
 }
 
-/// Whether the network service is to be asked for ports of an instance: it was booted with a network,
-/// though it may have failed before it had an address; or somebody gave it one.
-fn may_have_ports(cloud: &Cloud, instance: &Instance, seen: &Server) -> bool {
-    let connects = cloud.party(instance.account).is_ok_and(Party::connects);
-    connects || seen.has_addresses()
+/// Ports that are bound to another compute than their instance runs on.
+async fn misbound(cloud: &Cloud, present: &[Now<'_>]) -> Result<Vec<String>, RequestError> {
+    let connected: BTreeMap<&str, &Now<'_>> = present
+        .iter()
+        .filter(|now| now.server.has_addresses())
+        .map(|now| (now.server.id.as_str(), now))
+        .collect();
+    let ids: Vec<&ServerId> = connected.values().map(|now| &now.server.id).collect();
+    let ports = network::ports_of(cloud.operator.compute.session(), &ids).await?;
+    let on = |host: &Option<_>| host.as_ref().map_or("no compute".to_owned(), ToString::to_string);
+    let findings = ports.iter().filter_map(|port| {
+        let now = connected.get(port.device_id.as_str())?;
+        let (name, host) = (&now.instance.name, &now.server.host);
+        (port.host != *host).then(|| {
+            let (bound, runs) = (on(&port.host), on(host));
+            format!("port {} of {name} is bound to {bound}, but {name} runs on {runs}", port.id)
+        })
+    });
+    Ok(findings.collect())
 }
 
-/// Ports of an instance that are bound to another compute than it runs on.
-async fn misbound(cloud: &Cloud, now: &Now<'_>) -> Result<Vec<String>, RequestError> {
-    let ports = network::ports_of(cloud.operator.compute.session(), &now.server.id).await?;
-    let elsewhere = ports.into_iter().filter(|port| port.host != now.server.host);
-    let on = |host: &Option<_>| host.as_ref().map_or("no compute".to_owned(), ToString::to_string);
-    let name = &now.instance.name;
-    Ok(elsewhere
-        .map(|port| {
-            format!(
-                "port {} of {name} is bound to {}, but {name} runs on {}",
-                port.id,
-                on(&port.host),
-                on(&now.server.host)
-            )
-        })
-        .collect())
+/// Ports that their instances have left behind. Looked for where an instance was booted with a
+/// network, though it may have failed before it had an address, or where somebody gave it one.
+async fn left_ports(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>, RequestError> {
+    let connects = |account| cloud.party(account).is_ok_and(Party::connects);
+    let connected: BTreeMap<&str, &Instance> = instances
+        .iter()
+        .filter(|instance| instance.noted.has_addresses() || connects(instance.account))
+        .map(|instance| (instance.id.as_str(), *instance))
+        .collect();
+    let ids: Vec<&ServerId> = connected.values().map(|instance| &instance.id).collect();
+    let ports = network::ports_of(cloud.operator.compute.session(), &ids).await?;
+    let left = ports.iter().filter_map(|port| {
+        let name = &connected.get(port.device_id.as_str())?.name;
+        Some(format!("port {} of {name} is left", port.id))
+    });
+    Ok(left.collect())
 }
 
 /// Demands that nothing of the scenario is left, within the pace `settle`: no instance of any of
@@ -236,14 +253,7 @@ pub async fn leftovers<'a>(
                 left_allocation(cloud, &ours, consumer, providers)
             }));
         }
-        for instance in instances.iter().filter(|it| may_have_ports(cloud, it, &it.noted)) {
-            let ports = network::ports_of(cloud.operator.compute.session(), &instance.id).await?;
-            left.extend(
-                ports
-                    .into_iter()
-                    .map(|port| format!("port {} of {} is left", port.id, instance.name)),
-            );
-        }
+        left.extend(left_ports(cloud, &instances).await?);
         Ok(left)
     })
     .await

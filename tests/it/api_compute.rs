@@ -350,7 +350,7 @@ async fn ports_and_networks_are_read_and_ports_deleted() {
     ])
     .await;
     let session = cloud.session();
-    let ports = network::ports_of(&session, &server()).await.expect("ports");
+    let ports = network::ports_of(&session, &[&server()]).await.expect("ports");
     assert_eq!(ports[0].host, Some(ComputeName::new("compute-1")));
     assert!(network::networks(&session).await.expect("networks")[0].external);
     network::delete_port(&session, "p1").await.expect("deleted");
