@@ -42,9 +42,9 @@ fn folder() -> Folder {
 
 /// What follows the settings, without the folder that is another each time.
 fn entries(folder: &Folder, out: &str) -> String {
-    let path = folder.path().canonicalize().unwrap();
+    let path = folder.path().canonicalize().expect("a folder");
     let out = out.replace(&format!("{}/", path.display()), "");
-    out.split_once("\n\n").unwrap().1.to_owned()
+    out.split_once("\n\n").expect("an empty line").1.to_owned()
 }
 
 #[test]

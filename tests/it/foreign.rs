@@ -115,12 +115,12 @@ fn booted(ports: usize, arguments: &[&str]) -> (Value, Vec<Value>) {
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
     let (mut servers, ports, networks, images) = looked;
     let by_id = |all: &Value, id: &Value| {
-        let one = all.as_array().unwrap().iter().find(|one| one["id"] == *id);
-        one.unwrap()["name"].clone()
+        let one = all.as_array().expect("a list").iter().find(|one| one["id"] == *id);
+        one.expect("one of that id")["name"].clone()
     };
     let image = by_id(&images["images"], &servers[0]["image"]["id"]);
     servers[0]["image"] = image;
-    let ports = ports.as_array().unwrap().iter();
+    let ports = ports.as_array().expect("a list").iter();
     let ports = ports.map(|port| by_id(&networks["networks"], &port["network_id"])).collect();
     (servers[0].clone(), ports)
 }
@@ -154,7 +154,7 @@ fn refused(code: i32, arguments: &[&str]) -> String {
     let told = bench.run(&[&["one.feature"], arguments].concat()).exits(code);
     assert_eq!(bench.ever_booted(), 0);
     assert!(bench.folder.journals().is_empty());
-    let id = regex::Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").unwrap();
+    let id = regex::Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").expect("a pattern");
     let text = id.replace_all(&told.err, |found: &regex::Captures<'_>| match &found[0] {
         S_PICO => "S-PICO",
         S_NANO => "S-NANO",
