@@ -5,7 +5,7 @@ use std::fmt;
 use crate::config::Change;
 
 /// Why a scenario is skipped on a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// Computes that are enabled and up.
     Computes {
@@ -13,6 +13,8 @@ pub enum Lack {
         wanted: usize,
         /// So many there are.
         there: usize,
+        /// Only computes of this zone count.
+        zone: Option<String>,
     },
     /// A plain member's credentials.
     Member,
@@ -30,9 +32,10 @@ pub enum Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Computes { wanted, there } => write!(
+            Self::Computes { wanted, there, zone } => write!(
                 f,
-                "it needs {wanted} computes that are enabled and up, and there are {there}"
+                "it needs {wanted} computes{} that are enabled and up, and there are {there}",
+                in_zone(zone.as_deref())
             ),
             Self::Member => f.write_str(
                 "it needs a plain member's credentials; name their cloud in the setting `member`",
@@ -47,6 +50,11 @@ impl fmt::Display for Lack {
             ),
         }
     }
+}
+
+/// ` in zone NAME`, to be said after computes; nothing where all count.
+pub(super) fn in_zone(zone: Option<&str>) -> String {
+    zone.map(|zone| format!(" in zone {zone}")).unwrap_or_default()
 }
 
 impl Lack {

@@ -18,7 +18,7 @@ mod watch;
 
 pub use access::Elsewhere;
 pub use census::Moved;
-pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
+pub use cloud::{Cloud, Consumers, NoMember, Party};
 pub use lack::Lack;
 pub use need::{AtOnce, Facts, Need, Room};
 pub use pending::Pending;

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::config::Change;
 use crate::journal::Account;
 
-use super::lack::Lack;
+use super::lack::{self, Lack};
 
 /// Something that not every target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,8 @@ pub enum Need {
 pub struct Facts {
     /// Computes that are enabled and up, or that there can be; `None`: nobody counted.
     pub computes: Option<usize>,
+    /// The zone that instances are tied to; computes of others count for nothing.
+    pub zone: Option<String>,
     /// What quotas leave; a project that is not among them has room for all that is asked for.
     pub rooms: Vec<Room>,
     /// Whether a plain member's credentials are known.
@@ -99,12 +101,17 @@ impl Facts {
         match need {
             Need::Computes(wanted) => {
                 let there = self.computes.filter(|there| *there < wanted)?;
-                Some(Lack::Computes { wanted, there })
+                Some(Lack::Computes { wanted, there, zone: self.zone.clone() })
             }
             Need::Member if !self.member => Some(Lack::Member),
             Need::Change(change) if !self.allow.contains(&change) => Some(Lack::Leave(change)),
             Need::Member | Need::Change(_) | Need::Instances(..) => None,
         }
+    }
+
+    /// ` in zone NAME`, to be said after computes; nothing where all count.
+    pub fn in_zone(&self) -> String {
+        lack::in_zone(self.zone.as_deref())
     }
 
     /// Whether a scenario with these needs has to run alone, because others would feel it.
@@ -137,6 +144,7 @@ mod tests {
     fn small_cloud() -> Facts {
         Facts {
             computes: Some(2),
+            zone: None,
             rooms: Vec::new(),
             member: false,
             allow: BTreeSet::new(),
@@ -150,6 +158,13 @@ mod tests {
         insta::assert_snapshot!(lack(Need::Computes(3)), @"it needs 3 computes that are enabled and up, and there are 2");
         insta::assert_snapshot!(lack(Need::Member), @"it needs a plain member's credentials; name their cloud in the setting `member`");
         insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target allows only with `--allow hosts`");
+    }
+
+    #[test]
+    fn where_instances_are_tied_to_a_zone_its_computes_count() {
+        let facts = Facts { zone: Some("north".to_owned()), ..small_cloud() };
+        let lack = facts.lack(&[Need::Computes(3)]).unwrap().to_string();
+        insta::assert_snapshot!(lack, @"it needs 3 computes in zone north that are enabled and up, and there are 2");
     }
 
     #[test]

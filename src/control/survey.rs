@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::join;
 
 use crate::api::compute::{AbsoluteLimits, Compute, ServiceRecord};
-use crate::api::discover::DiscoverError;
+use crate::api::discover::{Boot, DiscoverError};
 use crate::api::{Login, Microversion, RequestError, Service};
 use crate::config::clouds::{Clouds, Environment};
 use crate::config::{Change, Config};
@@ -20,7 +20,7 @@ use crate::journal::{Account, Journal};
 use crate::sim;
 
 use super::access;
-use super::cloud::{Boot, Party};
+use super::cloud::Party;
 use super::embedded;
 use super::need::{Facts, Room};
 use super::room;
@@ -79,9 +79,10 @@ pub struct Known {
 
 impl Known {
     /// The embedded target.
-    pub(super) fn embedded() -> Self {
+    pub(super) fn embedded(config: &Config) -> Self {
         let facts = Facts {
             computes: Some(MOST_EMBEDDED_COMPUTES),
+            zone: config.zone.clone(),
             rooms: Vec::new(),
             member: true,
             allow: [Change::Hosts].into(),
@@ -172,7 +173,7 @@ impl Site {
     /// The first thing for which the target can't be used.
     pub fn known(&self, survey: &Survey) -> Result<Known, OpenError> {
         let Some(shared) = self.shared.as_ref().filter(|_| !self.is_embedded()) else {
-            return Ok(Known::embedded());
+            return Ok(Known::embedded(&self.config));
         };
         let name = |party: &Party| party.compute.session().cloud().name.clone();
         for (party, found) in shared.parties().zip(&survey.parties) {
@@ -195,19 +196,25 @@ impl Site {
             let limits = found.limits.as_ref().expect(asked);
             limits.as_ref().map_err(|error| failed(error.clone()))?;
         }
-        let usable = computes.iter().filter(|service| service.is_usable()).count();
-        let warnings = cloud.warnings.iter().map(|warning| format!("warning: {warning}"));
-        let heading = std::iter::once(format!("target: {} at {}", cloud.name, cloud.auth_url))
-            .chain(warnings)
-            .chain([format!("compute API {version}, {usable} computes that are enabled and up")])
-            .collect();
+        let zone = self.config.zone.clone();
+        let of_zone = computes.iter().filter(|service| service.is_in(zone.as_deref()));
+        let usable = of_zone.filter(|service| service.is_usable()).count();
         let facts = Facts {
             computes: Some(usable),
+            zone,
             rooms: survey.rooms(),
             member: shared.member.is_some(),
             allow: self.config.allow.clone(),
             shared: true,
         };
+        let warnings = cloud.warnings.iter().map(|warning| format!("warning: {warning}"));
+        let place = facts.in_zone();
+        let heading = std::iter::once(format!("target: {} at {}", cloud.name, cloud.auth_url))
+            .chain(warnings)
+            .chain([format!(
+                "compute API {version}, {usable} computes{place} that are enabled and up"
+            )])
+            .collect();
         Ok(Known { facts, heading })
     }
 
@@ -234,7 +241,7 @@ impl Survey {
     pub fn rooms(&self) -> Vec<Room> {
         room::of(self.parties.iter().filter_map(|party| {
             let (limits, boot) = (party.limits.as_ref()?.as_ref(), party.boot.as_ref()?.as_ref());
-            Some((party.account, party.project(), limits.ok()?, boot.ok()?))
+            Some((party.account, party.project(), limits.ok()?, &boot.ok()?.flavor))
         }))
     }
 }

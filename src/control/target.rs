@@ -139,8 +139,7 @@ impl OpenError {
                 | Self::NoProject { .. }
                 | Self::Journal(_)
                 | Self::Elsewhere(_)
-                | Self::Discover(DiscoverError::NoSuch { .. } | DiscoverError::Ambiguous { .. })
-        )
+        ) || matches!(self, Self::Discover(error) if error.is_configuration())
     }
 }
 
@@ -157,7 +156,8 @@ impl Target {
     }
 
     fn embedded(config: Config, run: RunId) -> Self {
-        Self::of(config, Journal::in_memory(run), Known::embedded(), None)
+        let known = Known::embedded(&config);
+        Self::of(config, Journal::in_memory(run), known, None)
     }
 
     /// Opens the cloud that the journal `left` names, to undo what its run left behind.
@@ -175,6 +175,7 @@ impl Target {
         access::same_projects(left, &shared).await?;
         let facts = Facts {
             computes: None,
+            zone: None,
             rooms: Vec::new(),
             member: shared.member.is_some(),
             allow: BTreeSet::new(),
@@ -284,7 +285,12 @@ fn party(
         backoff: config.requests.retry,
     };
     let compute = Session::open(entry, settings)?.compute();
-    let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
+    let wanted = Wanted {
+        image: config.image.clone(),
+        flavor: config.flavor.clone(),
+        network: config.network.clone(),
+        zone: config.zone.clone(),
+    };
     Ok(Party {
         account,
         servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),

@@ -285,12 +285,12 @@ fn an_image_that_fits_no_flavor_is_told_with_what_the_cloud_has() {
     let bench = bench(Settings::default());
     let visit = visit(&bench, "sim", &["--image", "guest-desktop", "--flavor", "tiny"]);
     visit.ended.exits(3).says(&[
-        "✘ boot        no flavor is large enough for an image; images: guest-desktop",
+        "✘ boot        no flavor of the cloud sim is large enough for an image; images: guest-desktop",
         "flavors: tiny",
         "name others with `--image` and `--flavor`",
     ]);
     let told = self::visit(&bench, "sim", &["--flavor", "no-such"]).ended.exits(2);
-    told.says(&["✘ boot        the cloud has no flavor `no-such`; it has: tiny", "`--flavor`"]);
+    told.says(&["✘ boot        the cloud sim has no flavor `no-such`; it has: tiny", "`--flavor`"]);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::control::{AtOnce, Boot, Known, PartySurvey, Room, Site, Survey};
+use crate::api::discover::Boot;
+use crate::config::Config;
+use crate::control::{AtOnce, Known, PartySurvey, Room, Site, Survey};
 use crate::events::names::RunId;
 use crate::journal::Account;
 use crate::operations::boot::RUN_KEY;
+use crate::operations::diagnosis::booted_from;
 use crate::report::clean;
 use crate::runner::{Plan, PlannedScenario};
 use crate::steps::needs::{Deed, Which};
@@ -108,7 +111,7 @@ impl<'a> Planned<'a> {
             format!("{} of {all} would run, {side_by_side} at a time{alone}", self.run.len()),
         );
         total("instances", self.instances(known));
-        for booted in booted(&survey.parties) {
+        for booted in booted(&survey.parties, &resolved.config) {
             total("", booted);
         }
         total("migrations", format!("{} asked for", self.count(moves)));
@@ -178,7 +181,7 @@ fn moves(deed: &Deed) -> usize {
 }
 
 /// What accounts boot from, a line each; one line, if it is the same for all.
-fn booted(parties: &[PartySurvey]) -> Vec<String> {
+fn booted(parties: &[PartySurvey], config: &Config) -> Vec<String> {
     let boots: Vec<_> = parties
         .iter()
         .filter_map(|party| Some((party.account, party.boot.as_ref()?.as_ref().ok()?)))
@@ -190,11 +193,7 @@ fn booted(parties: &[PartySurvey]) -> Vec<String> {
             Account::Operator => "the operator's",
             Account::Member => "the plain member's",
         };
-        let Boot { image_name, flavor_name, vcpus, ram, .. } = boot;
-        format!(
-            "{who} of image {image_name}, flavor {flavor_name} ({vcpus} vCPU, {ram} MiB), without \
-             a network"
-        )
+        format!("{who} of {}", booted_from(boot, config))
     };
     boots.iter().take(if alike { 1 } else { boots.len() }).map(line).collect()
 }

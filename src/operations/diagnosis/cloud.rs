@@ -11,7 +11,7 @@ use super::{Check, Finding, Intent, State, counted, listed};
 
 /// What a run asks for of later microversions, and the first that has it.
 const WANTED: [(Microversion, &str); 3] = [
-    (Microversion::new(2, 37), "booting without a network"),
+    (Microversion::new(2, 37), "naming no network, or one that the cloud makes"),
     (Microversion::new(2, 25), "leaving it to the cloud whether disks are copied"),
     (Microversion::new(2, 11), "declaring a compute down"),
 ];
@@ -101,18 +101,20 @@ pub(super) fn is_catalog(error: &RequestError) -> bool {
 }
 
 /// Which computes may be used, which not and why, and whether they are enough.
-pub(super) fn computes(survey: &Survey, intent: &Intent) -> Finding {
+pub(super) fn computes(survey: &Survey, intent: &Intent, zone: Option<&str>) -> Finding {
     let check = Check::Computes;
     let Some(Ok(all)) = &survey.computes else {
         return not_made(check, "they could not be listed");
     };
-    let (usable, not): (Vec<_>, Vec<_>) = all.iter().partition(|service| service.is_usable());
+    let fit = |service: &&ServiceRecord| service.is_usable() && service.is_in(zone);
+    let (usable, not): (Vec<_>, Vec<_>) = all.iter().partition(fit);
     let mut found = format!("{} of {} may be used", usable.len(), counted(all.len(), "compute"));
     if !usable.is_empty() {
         found = format!("{found}: {}", listed(usable.iter().map(|service| named(service))));
     }
     if !not.is_empty() {
-        found = format!("{found}; not: {}", listed(not.iter().map(|service| because(service))));
+        found =
+            format!("{found}; not: {}", listed(not.iter().map(|service| because(service, zone))));
     }
     let wanted = |needs: &Vec<Need>| {
         let computes = needs.iter().map(|need| match need {
@@ -150,8 +152,11 @@ fn named(service: &ServiceRecord) -> String {
     }
 }
 
-fn because(service: &ServiceRecord) -> String {
+fn because(service: &ServiceRecord, zone: Option<&str>) -> String {
     let mut why = Vec::new();
+    if !service.is_in(zone) {
+        why.push("in another zone".to_owned());
+    }
     if !service.is_enabled() {
         let reason = service.disabled_reason.as_ref();
         why.push(reason.map_or("disabled".to_owned(), |reason| format!("disabled, {reason:?}")));

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::control::{Need, Site, Survey};
 
 pub use reach::reach;
+pub use room::from as booted_from;
 
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +174,7 @@ pub async fn examine(site: &Site, survey: &Survey, intent: &Intent) -> Vec<Findi
     findings.push(cloud::compute_api(operator, survey).await);
     if matches!(survey.version, Some(Ok(_))) {
         findings.extend(rights::rights(&parties, survey).await);
-        findings.push(cloud::computes(survey, intent));
+        findings.push(cloud::computes(survey, intent, site.config().zone.as_deref()));
         findings.extend(room::boots(site, survey).await);
         findings.extend(room::quotas(survey, intent));
     } else {

@@ -1,10 +1,10 @@
 //! What a run would have to boot from and room for, what it may change, and what others left.
 
 use crate::api::Service;
-use crate::api::compute::AbsoluteLimits;
-use crate::api::discover::DiscoverError;
-use crate::config::{Change, Config};
-use crate::control::{Boot, Lack, Need, Party, PartySurvey, Room, Site, Survey};
+use crate::api::compute::{AbsoluteLimits, Networks};
+use crate::api::discover::{Boot, DiscoverError};
+use crate::config::{Change, Config, Network};
+use crate::control::{Lack, Need, Party, PartySurvey, Room, Site, Survey};
 use crate::journal::{self, Account, Found};
 
 use super::cloud::{asked, is_catalog, needing, not_made};
@@ -33,25 +33,47 @@ fn chosen(boot: &Boot, config: &Config) -> String {
         (None, Some(_)) => "the smallest image for the flavor that was named",
         (Some(_), Some(_)) => "as they were named",
     };
+    format!("{}: {why}", from(boot, config))
+}
+
+/// What instances are booted from, what they are connected to, and where they are tied to.
+pub fn from(boot: &Boot, config: &Config) -> String {
+    let Boot { image, flavor, networks, zone } = boot;
+    let network = match (networks, &config.network) {
+        (Networks::None, _) => "without a network".to_owned(),
+        (Networks::Auto, _) => "on a network that the cloud makes".to_owned(),
+        (Networks::Ids(_) | Networks::Unsaid, Network::Named(name)) => format!("on network {name}"),
+        (Networks::Ids(_) | Networks::Unsaid, Network::None | Network::Auto) => {
+            "on the project's network".to_owned()
+        }
+    };
+    let zone = zone.as_ref().map_or(String::new(), |zone| format!(", in zone {zone}"));
+    let (vcpus, ram) = (flavor.vcpus, flavor.ram);
     format!(
-        "image {}, flavor {} ({} vCPU, {} MiB): {why}",
-        boot.image_name, boot.flavor_name, boot.vcpus, boot.ram
+        "image {}, flavor {} ({vcpus} vCPU, {ram} MiB), {network}{zone}",
+        image.name.as_ref().unwrap_or(&image.id),
+        flavor.name
     )
 }
 
 async fn nothing(party: &Party, error: &DiscoverError) -> Finding {
     let check = Check::Boot;
     let remedy = match error {
-        DiscoverError::Request(error) if is_catalog(error) => {
+        DiscoverError::Request { source, .. } if is_catalog(source) => {
             return not_made(check, "the catalog has no service for it");
         }
-        DiscoverError::Request(error) => {
-            let service =
-                if error.path.starts_with("/flavors") { Service::Compute } else { Service::Image };
-            return asked(party, service).await.problem(check, error);
+        DiscoverError::Request { kind, source, .. } => {
+            let service = match *kind {
+                "image" => Service::Image,
+                "network" => Service::Network,
+                _ => Service::Compute,
+            };
+            return asked(party, service).await.problem(check, source);
         }
-        DiscoverError::NoSuch { kind, .. } | DiscoverError::Ambiguous { kind, .. } => {
-            format!("name one of these with `--{kind}`, or none and let the smallest be chosen")
+        DiscoverError::NoSuch { kind, .. }
+        | DiscoverError::Ambiguous { kind, .. }
+        | DiscoverError::Unfit { kind, .. } => {
+            format!("name one of these with `--{kind}`, or leave the choice open")
         }
         DiscoverError::NoFit { images, .. } if images == "none" => {
             "let the project have an image: `openstack image create --disk-format qcow2 --file \
