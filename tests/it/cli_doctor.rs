@@ -291,6 +291,11 @@ fn an_image_that_fits_no_flavor_is_told_with_what_the_cloud_has() {
     ]);
     let told = self::visit(&bench, "sim", &["--flavor", "no-such"]).ended.exits(2);
     told.says(&["✘ boot        the cloud sim has no flavor `no-such`; it has: tiny", "`--flavor`"]);
+
+    let told = self::visit(&bench, "sim", &["--zone", "nova", "--network", "auto"]).ended.exits(0);
+    told.says(&["MiB), on a network that the cloud makes, in zone nova: the smallest"]);
+    let told = self::visit(&bench, "sim", &["--zone", "north"]).ended.exits(2);
+    told.says(&["✘ boot        the cloud sim has no zone `north`; it has: nova", "`--zone`"]);
 }
 
 #[test]
