@@ -16,6 +16,7 @@ use crate::journal::{
 use super::Problem;
 use super::boot::RUN_KEY;
 use super::clean_up::{self, LeftBehind};
+use super::mark::{self, Mark};
 
 /// What came of one journal.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub async fn by_journal(cloud: &Cloud, left: Left) -> Result<Swept, JournalError
 pub struct Survey {
     /// Of each run that has something there.
     pub remains: Vec<Remains>,
-    /// Computes that are forced down. Nothing says by whom: that carries no reason.
+    /// Computes that are forced down, and nothing says by whom.
     pub forced_down: Vec<ComputeName>,
 }
 
@@ -54,19 +55,22 @@ pub struct Remains {
     pub run: RunId,
     /// Its instances, with whose credentials they are seen.
     pub instances: Vec<(Account, Server)>,
-    /// The computes whose service it has disabled.
-    pub computes: Vec<ComputeName>,
+    /// The computes whose service it has disabled, by the reason that stands with it.
+    pub disabled: Vec<ComputeName>,
+    /// Its marks of computes that it has forced down.
+    pub marks: Vec<Mark>,
 }
 
 impl Remains {
-    /// When an instance of the run was last made or changed, by the cloud's clock; `None` if there
-    /// is none, or one does not say.
+    /// When anything of the run was last made or changed, by the cloud's clock; `None` if nothing
+    /// tells, or one thing does not. A disabled service never does.
     pub fn last_sign_of_life(&self) -> Option<Timestamp> {
         let read = |time: &Option<String>| time.as_deref()?.parse::<Timestamp>().ok();
-        let times = self.instances.iter().map(|(_, server)| {
+        let instances = self.instances.iter().map(|(_, server)| {
             // Both: a clock that was put back must not make a run look dead.
             read(&server.updated).max(read(&server.created))
         });
+        let times = instances.chain(self.marks.iter().map(|mark| mark.made));
         times.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
@@ -75,15 +79,36 @@ impl Remains {
         let instances = self.instances.iter().map(|(_, server)| {
             format!("instance {} ({}), {}", server.name, server.id, server.state_line())
         });
-        let computes = self.computes.iter();
-        let computes =
-            computes.map(|compute| format!("the service of {compute}, which the run has disabled"));
-        instances.chain(computes).collect()
+        instances.chain(self.services("which the run has")).collect()
+    }
+
+    /// The services that the run has taken out of use; `verb` stands between.
+    fn services(&self, verb: &str) -> Vec<String> {
+        let line = |compute, how| format!("the service of {compute}, {verb} {how}");
+        let disabled = self.disabled.iter().map(|compute| line(compute, "disabled"));
+        let down = self.marks.iter().map(|mark| line(&mark.compute, "forced down"));
+        disabled.chain(down).collect()
+    }
+
+    /// What the run has changed. It takes only such computes out of use as are in use, so that is
+    /// what they were.
+    fn changed(&self) -> BTreeMap<ComputeName, ServiceChanged> {
+        let before = ServiceBefore { enabled: true, disabled_reason: None, forced_down: false };
+        let untouched =
+            || ServiceChanged { before: before.clone(), disabled: false, forced_down: false };
+        let mut changed = BTreeMap::new();
+        for compute in &self.disabled {
+            changed.entry(compute.clone()).or_insert_with(untouched).disabled = true;
+        }
+        for mark in &self.marks {
+            changed.entry(mark.compute.clone()).or_insert_with(untouched).forced_down = true;
+        }
+        changed
     }
 }
 
 /// Looks for what runs have in the operator's and the member's own projects, and for the services
-/// that they have disabled.
+/// that they have disabled or forced down.
 ///
 /// An instance is a run's only if its name *and* its metadata say so. Other projects are not
 /// listed, although an operator could: what is there was not made with these credentials.
@@ -105,23 +130,32 @@ pub async fn survey(cloud: &Cloud) -> Result<Survey, Problem> {
             }
         }
     }
+    let operator = &cloud.operator.compute;
+    let marks = mark::shown(operator).await?;
     let mut forced_down = Vec::new();
-    for service in cloud.operator.compute.services().await? {
+    for service in operator.services().await? {
         if let Some(run) = run_that_took_out(&service) {
-            of(&mut runs, run).computes.push(service.host.clone());
+            of(&mut runs, run).disabled.push(service.host.clone());
         }
-        if service.forced_down == Some(true) {
+        let explained = marks.iter().any(|mark| mark.compute == service.host);
+        if service.forced_down == Some(true) && !explained {
             forced_down.push(service.host);
         }
     }
-    let something =
-        |remains: &Remains| !remains.instances.is_empty() || !remains.computes.is_empty();
-    Ok(Survey { remains: runs.into_values().filter(something).collect(), forced_down })
+    for mark in marks {
+        of(&mut runs, mark.run.clone()).marks.push(mark);
+    }
+    let remains = runs.into_values().filter(|remains| !remains.lines().is_empty()).collect();
+    Ok(Survey { remains, forced_down })
 }
 
 fn of(runs: &mut BTreeMap<RunId, Remains>, run: RunId) -> &mut Remains {
-    let none = |run| Remains { run, instances: Vec::new(), computes: Vec::new() };
-    runs.entry(run.clone()).or_insert_with(|| none(run))
+    runs.entry(run.clone()).or_insert_with(|| Remains {
+        run,
+        instances: Vec::new(),
+        disabled: Vec::new(),
+        marks: Vec::new(),
+    })
 }
 
 /// The run that an instance is of, if name and metadata agree.
@@ -135,8 +169,8 @@ fn run_that_took_out(service: &ServiceRecord) -> Option<RunId> {
     run_that_disabled(reason)
 }
 
-/// Undoes what a survey found of a run; `cloud` must be [`Cloud::of_run`] of it. Computes are
-/// enabled only if the target allows that (setting `allow`): a journal would prove more.
+/// Undoes what a survey found of a run; `cloud` must be [`Cloud::of_run`] of it. Computes are put
+/// back only if the target allows that (setting `allow`): a journal would prove more.
 ///
 /// # Errors
 ///
@@ -151,29 +185,16 @@ pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Result<(), LeftBeh
     };
     let mut lines = Vec::new();
     if cloud.facts.allow.contains(&Change::Hosts) {
-        let changed = |compute: &ComputeName| (compute.clone(), disabled_by_us());
-        unsettled.computes = remains.computes.iter().map(changed).collect();
+        unsettled.computes = remains.changed().into_iter().collect();
     } else {
-        lines.extend(remains.computes.iter().map(|compute| {
-            format!(
-                "the service of {compute} stays disabled, because this target does not allow to \
-                 change it (setting `allow`, --allow hosts)"
-            )
+        lines.extend(remains.services("which stays").into_iter().map(|service| {
+            format!("{service}, because this target does not allow to change it (--allow hosts)")
         }));
     }
     if let Err(behind) = clean_up::undo(cloud, &unsettled).await {
         lines.extend(behind.lines);
     }
     if lines.is_empty() { Ok(()) } else { Err(LeftBehind { lines }) }
-}
-
-/// A run takes only such computes out of use as are in use.
-fn disabled_by_us() -> ServiceChanged {
-    ServiceChanged {
-        before: ServiceBefore { enabled: true, disabled_reason: None, forced_down: false },
-        disabled: true,
-        forced_down: false,
-    }
 }
 
 #[cfg(test)]
@@ -207,7 +228,9 @@ mod tests {
         let sign = |times: &[[Option<&str>; 2]]| {
             let servers = times.iter().map(|times| server("wb", "x", *times));
             let instances = servers.map(|server| (Account::Operator, server)).collect();
-            let remains = Remains { run: RunId::random(), instances, computes: Vec::new() };
+            let mut runs = BTreeMap::new();
+            let remains = of(&mut runs, RunId::random());
+            remains.instances = instances;
             remains.last_sign_of_life().map(|time| time.to_string())
         };
         assert_eq!(sign(&[[EARLY, LATE], [EARLY, EARLY]]).as_deref(), LATE);

@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use whimbrel::sim::MigrationPhase;
+use whimbrel::sim::{BootPhase, MigrationPhase};
 
-use crate::cli_sweep::booting;
+use crate::cli_sweep::BOOT;
 use crate::support::{Bench, Folder, Running, feature, until};
 
 const MOVE: &str = r#"
@@ -23,7 +23,10 @@ fn two_left() -> (Bench, [PathBuf; 2]) {
     bench.until("a migration is under way", |cloud| cloud.migrations_in_flight == 1);
     run.kill();
     let slow = bench.folder.journals().remove(0);
-    booting(&bench, &[]).kill();
+    bench.control().hold_boots(BootPhase::Spawning);
+    let run = bench.start_scenario(BOOT, &[]);
+    bench.until("two more are being booted", |cloud| cloud.instances == 3);
+    run.kill();
     let quick = bench.folder.journals().into_iter().find(|journal| *journal != slow);
     (bench, [slow, quick.expect("the second journal")])
 }
@@ -149,7 +152,12 @@ fn a_run_that_was_killed_is_swept_once_while_others_go_on() {
     let run = ["run", "one.feature", "--cloud", "whimbrel-admin"];
     let begun = || folder.journals().len();
     let killed = folder.start(&run);
-    assert!(killed.kill_when(|| begun() == 1), "it was killed too late");
+    let has_asked = || {
+        let journals = folder.journals();
+        let texts = journals.iter().filter_map(|journal| std::fs::read_to_string(journal).ok());
+        texts.into_iter().any(|text| text.contains("\"creating\""))
+    };
+    assert!(killed.kill_when(has_asked), "it was killed too late");
     let dead = folder.journals().remove(0);
     let alive = folder.start(&run);
     until("the second run has begun", || begun() == 2, || format!("{:?}", folder.journals()));

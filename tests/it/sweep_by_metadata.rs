@@ -1,10 +1,10 @@
 //! A sweep without a journal: what the cloud itself proves to be of a run, and what it does not.
 
 use serde_json::{Value, json};
-use whimbrel::sim::BootPhase;
+use whimbrel::sim::{BootPhase, MigrationPhase};
 
 use crate::cli_sweep::{booting, change_the_disabled_one, with_a_compute_disabled};
-use crate::support::{Bench, Ended, until};
+use crate::support::{Bench, Ended, Way, until};
 
 /// Loses the journals, as a container's end does, and tells of which run they were.
 fn lose_the_journal(bench: &Bench) -> String {
@@ -145,7 +145,7 @@ fn a_compute_that_the_run_has_disabled_is_enabled_where_that_is_allowed() {
     bench.control().release_migrations();
     let run = lose_the_journal(&bench);
     let words =
-        ["the service of compute-", "which the run has disabled", "stays disabled, because"];
+        ["the service of compute-", "which the run has disabled", "which stays disabled, because"];
     by_metadata(&bench, &["--run", &run]).exits(5).says(&words).says(&["--allow hosts"]);
     let snapshot = bench.snapshot();
     assert_eq!((snapshot.instances, snapshot.touched_computes.len()), (0, 1));
@@ -169,6 +169,84 @@ fn a_compute_that_somebody_else_has_disabled_is_not_enabled_without_a_journal_ei
     let told = by_metadata(&bench, &["--allow", "hosts", "--run", &run]).exits(0);
     told.says(&["all of it is gone"]).never_says("the service of");
     assert_eq!(bench.snapshot().touched_computes.len(), 1);
+}
+
+/// A run that was killed with one compute forced down; tells which.
+fn with_a_compute_down(bench: &Bench) -> String {
+    bench.control().hold_migrations(MigrationPhase::Running);
+    let run = bench.start_scenario(
+        r#"
+        Given a running instance "web"
+        And a compute without "web" went down
+        When the operator live-migrates "web"
+        Then the migration of "web" is completed
+        "#,
+        &[],
+    );
+    bench.until("a migration is under way", |cloud| cloud.migrations_in_flight == 1);
+    run.kill();
+    bench.control().release_migrations();
+    let [compute] = bench.snapshot().touched_computes.try_into().expect("one compute");
+    compute.to_string()
+}
+
+fn aggregates(bench: &Bench) -> Vec<Value> {
+    let list = bench.block_on(async { bench.sim.admin().await.get("/os-aggregates").await.body });
+    list["aggregates"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn a_compute_that_the_run_has_forced_down_is_put_back_where_that_is_allowed() {
+    let bench = Bench::new();
+    let compute = with_a_compute_down(&bench);
+    let run = lose_the_journal(&bench);
+    let [mark] = aggregates(&bench).try_into().expect("one aggregate");
+    assert_eq!(mark["hosts"], json!([]));
+    assert_eq!(mark["metadata"], json!({"whimbrel-run": run, "whimbrel-forced-down": compute}));
+
+    let told = by_metadata(&bench, &["--run", &run]).exits(5);
+    let words = format!("the service of {compute}, which stays forced down, because this target");
+    told.says(&[&words]).never_says("compute service set --up");
+    let named = ["--allow", "hosts", "--run", &run];
+    by_metadata(&bench, &named).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert_eq!(aggregates(&bench), [] as [Value; 0]);
+}
+
+#[test]
+fn a_compute_that_is_forced_down_without_a_mark_is_left_and_the_way_back_is_told() {
+    let bench = Bench::new();
+    let compute = with_a_compute_down(&bench);
+    let run = lose_the_journal(&bench);
+    let [mark] = aggregates(&bench).try_into().expect("one aggregate");
+    let path = format!("/os-aggregates/{}", mark["id"]);
+    let unmark = async { bench.sim.admin().await.nova("DELETE", &path, Value::Null).await.status };
+    assert_eq!(bench.block_on(unmark), 200);
+
+    let command =
+        format!("openstack --os-cloud sim compute service set --up {compute} nova-compute");
+    let named = ["--allow", "hosts", "--run", &run];
+    by_metadata(&bench, &named).exits(0).says(&[
+        "all of it is gone",
+        "nothing says by whom",
+        &command,
+    ]);
+    assert_eq!(bench.snapshot().touched_computes.len(), 1);
+}
+
+#[test]
+fn a_compute_is_forced_down_also_where_it_can_not_be_marked() {
+    let bench = Bench::new();
+    let unmarked = |_, _: &str, path: &str| {
+        if path.contains("os-aggregates") { Way::Withheld(403) } else { Way::Through }
+    };
+    bench.behind(unmarked, |_, _| {});
+    let steps = r#"
+        Given a running instance "web"
+        And a compute without "web" went down
+    "#;
+    bench.scenario(steps).exits(0).says(&["1 passed"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
 }
 
 #[test]

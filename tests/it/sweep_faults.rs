@@ -13,10 +13,9 @@ use crate::support::{Bench, Way};
 /// A cloud with two instances of a run that was killed.
 fn with_two_left() -> Bench {
     let bench = Bench::new();
-    let run = booting(&bench, &[]);
+    booting(&bench, &[]).kill();
     bench.control().release_boots();
     bench.until("they run", |cloud| cloud.allocations.values().flatten().count() == 2);
-    run.kill();
     bench
 }
 

@@ -32,7 +32,7 @@ fn bench() -> Bench {
     let durations =
         Durations { boot: ms(20), migrate: ms(40), delete: ms(5), ..Durations::default() };
     let bench = Bench::with(Settings { computes: 6, durations, ..Settings::default() });
-    bench.folder.set("pace.record.limit", "300ms");
+    bench.folder.set("pace.record.limit", "1s");
     bench.block_on(async {
         let operator = bench.sim.admin().await;
         let services = operator.get("/os-services?binary=nova-compute").await;
@@ -44,21 +44,24 @@ fn bench() -> Bench {
     bench
 }
 
-/// What each compute's service is, but for the time of its last heartbeat.
-fn services(bench: &Bench) -> BTreeMap<String, [Value; 3]> {
-    let services = bench.block_on(async {
-        bench.sim.admin().await.get("/os-services?binary=nova-compute").await.body
+/// What each compute's service is, but for the time of its last heartbeat, and all aggregates.
+fn computes(bench: &Bench) -> (BTreeMap<String, [Value; 3]>, Value) {
+    let (services, aggregates) = bench.block_on(async {
+        let operator = bench.sim.admin().await;
+        let services = operator.get("/os-services?binary=nova-compute").await.body;
+        (services, operator.get("/os-aggregates").await.body)
     });
     let services = services["services"].as_array().expect("a list").iter();
     let fields = ["status", "disabled_reason", "forced_down"];
     let view = |it: &Value| fields.map(|field| it[field].clone());
-    services.map(|it| (it["host"].as_str().expect("a name").to_owned(), view(it))).collect()
+    let services = services.map(|it| (it["host"].as_str().expect("a name").to_owned(), view(it)));
+    (services.collect(), aggregates)
 }
 
 /// Kills a run at its request number `at`, before or after the cloud got it, and sweeps.
 fn killed_at(at: usize, lost: Way) {
     let bench = bench();
-    let before = services(&bench);
+    let before = computes(&bench);
     // Of the run only: the sweep's requests are counted on and all go through.
     let proxy =
         bench.behind(move |number, _, _| if number == at { lost } else { Way::Through }, |_, _| {});
@@ -69,7 +72,7 @@ fn killed_at(at: usize, lost: Way) {
     let swept = bench.sweep(&[]).exits(0);
     assert!(bench.snapshot().instances == 0, "{mark}; {:?}\n{}", bench.snapshot(), swept.out);
     bench.until(&mark, |cloud| cloud.allocations.is_empty() && cloud.migrations_in_flight == 0);
-    assert_eq!(services(&bench), before, "{mark}\n{}", swept.out);
+    assert_eq!(computes(&bench), before, "{mark}\n{}", swept.out);
     assert!(bench.folder.journals().is_empty(), "{mark}\n{}", swept.out);
 }
 
