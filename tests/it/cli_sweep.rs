@@ -348,6 +348,24 @@ fn a_broken_journal_is_told_and_does_not_keep_others_from_being_swept() {
 }
 
 #[test]
+fn a_journal_of_a_newer_version_is_kept_and_nothing_of_it_is_undone() {
+    let bench = Bench::new();
+    booting(&bench, &[]).kill();
+    let [journal] = bench.folder.journals().try_into().unwrap();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let lines = text.lines().count();
+    std::fs::write(&journal, format!("{text}{{\"entry\":\"quota\"}}\n")).unwrap();
+    let place = format!(".jsonl:{} can't be read", lines + 1);
+    let told = bench.sweep(&[]).exits(2);
+    told.says(&[&place, "an entry \"quota\"", "sweep it with the version that wrote it"]);
+    assert_eq!(bench.snapshot().instances, 2);
+
+    std::fs::write(&journal, text).unwrap();
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
+#[test]
 fn a_journal_that_leaves_nothing_to_undo_is_removed_without_asking_its_cloud() {
     let folder = Folder::empty();
     let line = json!({

@@ -1,7 +1,6 @@
 //! A run that is killed at any point leaves nothing that a sweep does not undo.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -58,22 +57,38 @@ fn computes(bench: &Bench) -> (BTreeMap<String, [Value; 3]>, Value) {
     (services.collect(), aggregates)
 }
 
-/// Kills a run at its request number `at`, before or after the cloud got it, and sweeps.
-fn killed_at(at: usize, lost: Way) {
+/// Kills a run of `steps` at the request that is lost, sweeps, and demands that the cloud is as it
+/// was before. `false`: the run has ended by itself.
+fn killed_and_swept(
+    steps: &str,
+    mark: &str,
+    way: impl Fn(usize, &str, &str) -> Way + Send + Sync + 'static,
+) -> bool {
     let bench = bench();
     let before = computes(&bench);
-    // Of the run only: the sweep's requests are counted on and all go through.
-    let proxy =
-        bench.behind(move |number, _, _| if number == at { lost } else { Way::Through }, |_, _| {});
-    let killed = bench.start_scenario(STEPS, &[]).kill_when(|| proxy.lost() == 1);
-    let mark = format!("killed at request {at} ({lost:?}): {killed}");
-    // Requests that were on their way may still be carried out for a moment; a sweep that comes too
-    // early must not miss them either.
+    let proxy = bench.behind(way, |_, _| {});
+    let killed = bench.start_scenario(steps, &[]).kill_when(|| proxy.lost() == 1);
     let swept = bench.sweep(&[]).exits(0);
     assert!(bench.snapshot().instances == 0, "{mark}; {:?}\n{}", bench.snapshot(), swept.out);
-    bench.until(&mark, |cloud| cloud.allocations.is_empty() && cloud.migrations_in_flight == 0);
+    bench.until(mark, |cloud| cloud.allocations.is_empty() && cloud.migrations_in_flight == 0);
     assert_eq!(computes(&bench), before, "{mark}\n{}", swept.out);
     assert!(bench.folder.journals().is_empty(), "{mark}\n{}", swept.out);
+    killed
+}
+
+/// Does `work` with each, some side by side; tells for how many it was `true`.
+fn each<T: Sync>(all: &[T], work: impl Fn(&T) -> bool + Sync) -> usize {
+    let (next, came) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    came.fetch_add(work(one).into(), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    came.into_inner()
 }
 
 #[test]
@@ -84,22 +99,47 @@ fn a_run_that_is_killed_at_any_request_is_swept() {
     let total = proxy.requests();
     let seed = fastrand::u64(..);
     println!("seed {seed}, {total} requests");
-    let random = fastrand::Rng::with_seed(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
     let points: Vec<(usize, Way)> = (0..POINTS)
-        .scan(random, |random, part| {
+        .map(|part| {
             let at = 1 + random.usize(part * total / POINTS..(part + 1) * total / POINTS);
-            let lost = if random.bool() { Way::LostBefore } else { Way::LostAfter };
-            Some((at, lost))
+            (at, if random.bool() { Way::LostBefore } else { Way::LostAfter })
         })
         .collect();
-    let next = Arc::new(AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((at, lost)) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    killed_at(*at, *lost);
-                }
-            });
-        }
+    let killed = each(&points, |&(at, lost)| {
+        let mark = format!("killed at request {at} of {total}, {lost:?}");
+        // The sweep's requests are counted on, and all go through.
+        let way = move |number, _: &str, _: &str| if number == at { lost } else { Way::Through };
+        killed_and_swept(STEPS, &mark, way)
     });
+    assert!(killed > POINTS / 2, "only {killed} runs were killed");
+}
+
+#[test]
+fn computes_are_put_back_whenever_the_run_is_killed_while_it_changes_them_or_puts_them_back() {
+    const CHANGE: &str = r#"
+        Given a running instance "web"
+        And a compute without "web" was disabled
+        And a compute without "web" went down
+    "#;
+    // Disabled and forced down, and both undone; the mark made, written on and removed.
+    let requests =
+        [("PUT", "os-services", 4), ("POST", "os-aggregates", 2), ("DELETE", "os-aggregates", 1)];
+    let points: Vec<(&str, &str, usize, Way)> = requests
+        .into_iter()
+        .flat_map(|(method, path, count)| (1..=count).map(move |at| (method, path, at)))
+        .flat_map(|(method, path, at)| {
+            [Way::LostBefore, Way::LostAfter].map(|lost| (method, path, at, lost))
+        })
+        .collect();
+    let killed = each(&points, |&(method, part, at, lost)| {
+        let mark = format!("killed at {method} {part} number {at}, {lost:?}");
+        let seen = AtomicUsize::new(0);
+        killed_and_swept(CHANGE, &mark, move |_, asked, path| {
+            let meets = asked == method && path.contains(part);
+            let is_it = meets && seen.fetch_add(1, Ordering::SeqCst) + 1 == at;
+            if is_it { lost } else { Way::Through }
+        })
+    });
+    assert_eq!(killed, points.len());
 }
