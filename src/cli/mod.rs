@@ -42,7 +42,7 @@ enum Command {
     #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
     /// Removes what runs left behind that could not clean up any more
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::HELP, long_about = sweep::ABOUT)]
     Sweep(sweep::Sweep),
     /// Prints every setting with its value and where that comes from
     Config(config::Show),

@@ -250,6 +250,20 @@ fn a_compute_is_forced_down_also_where_it_can_not_be_marked() {
 }
 
 #[test]
+fn two_sweeps_of_one_run_at_once_both_come_to_an_end() {
+    let bench = Bench::new();
+    with_a_compute_down(&bench);
+    let run = lose_the_journal(&bench);
+    let named = ["sweep", "--cloud", "sim", "--by-metadata", "--allow", "hosts", "--run", &run];
+    let sweeps = [bench.folder.start(&named), bench.folder.start(&named)];
+    for sweep in sweeps {
+        sweep.ended().exits(0);
+    }
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert_eq!(aggregates(&bench), [] as [Value; 0]);
+}
+
+#[test]
 fn a_cloud_must_be_named() {
     let bench = Bench::new();
     bench.sweep(&["--by-metadata"]).exits(2).says(&["say at which, by --cloud NAME"]);

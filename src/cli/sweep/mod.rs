@@ -17,18 +17,23 @@ use super::settings::Settings;
 use super::{Exit, Outcome};
 use stopping::Stopping;
 
-/// Removes what runs left behind that could not clean up any more.
-///
-/// It goes by the journals of runs that have ended (setting `journal`): instances are deleted if
-/// their name is in the journal and their metadata names the run; computes that a run took out of
-/// use are put back, unless somebody else has changed them since. A journal that is in use, because
-/// its run lives or another sweep has it, is passed over.
-///
-/// With --by-metadata it goes by what the cloud itself shows, for when the journal is lost: by the
-/// instances whose name and metadata both say of which run they are, and by the reason that stands
-/// with a disabled compute.
-///
-/// Ctrl-C finishes the run that is being swept and begins no other; once more leaves at once.
+/// What `--help` says.
+pub(super) const ABOUT: &str = "\
+Removes what runs left behind that could not clean up any more.
+
+It goes by the journals of runs that have ended (setting `journal`): instances are deleted if their \
+name is in the journal and their metadata names the run; computes that a run took out of use are \
+put back, unless somebody else has changed them since. A journal that is in use, because its run \
+lives or another sweep has it, is passed over.
+
+With --by-metadata it goes by what the cloud itself shows, for when the journal is lost: instances \
+whose name and metadata both say of which run they are, computes that are disabled with a run as \
+the reason, and computes that are forced down and named in a run's aggregate. Whether that run \
+still lives elsewhere can't be known, so it must have been silent for long enough, or be named.
+
+Ctrl-C finishes the run that is being swept and begins no other; once more leaves at once.";
+
+/// Removes what runs left behind.
 #[derive(Debug, Args)]
 pub(super) struct Sweep {
     /// Only shows what there is
