@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::api::compute::{Server, ServerFilter, ServiceRecord};
 use crate::config::Change;
 use crate::control::{Cloud, NAMES, run_named_in};
-use crate::events::names::{ComputeName, RunId};
+use crate::events::names::{ComputeName, RunId, ServerId};
 use crate::journal::{
     Account, JournalError, Left, ServiceBefore, ServiceChanged, Unsettled, run_that_disabled,
 };
@@ -88,6 +88,20 @@ impl Remains {
         let disabled = self.disabled.iter().map(|compute| line(compute, "disabled"));
         let down = self.marks.iter().map(|mark| line(&mark.compute, "forced down"));
         disabled.chain(down).collect()
+    }
+
+    /// The instances by the name that each request can have carried, so that those booted together
+    /// are looked for together.
+    fn requests(&self) -> Vec<(Account, String, Vec<ServerId>)> {
+        let mut requests: BTreeMap<(Account, &str), Vec<ServerId>> = BTreeMap::new();
+        for (account, server) in &self.instances {
+            let (name, number) = server.name.rsplit_once('-').unwrap_or((&server.name, ""));
+            let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let name = if is_number { name } else { &server.name };
+            requests.entry((*account, name)).or_default().push(server.id.clone());
+        }
+        let requests = requests.into_iter();
+        requests.map(|((account, name), ids)| (account, name.to_owned(), ids)).collect()
     }
 
     /// What the run has changed. It takes only such computes out of use as are in use, so that is
@@ -176,13 +190,7 @@ fn run_that_took_out(service: &ServiceRecord) -> Option<RunId> {
 ///
 /// [`LeftBehind`] with all that was not undone.
 pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Result<(), LeftBehind> {
-    let instances = remains.instances.iter();
-    let mut unsettled = Unsettled {
-        instances: instances
-            .map(|(account, server)| (*account, server.name.clone(), vec![server.id.clone()]))
-            .collect(),
-        computes: Vec::new(),
-    };
+    let mut unsettled = Unsettled { instances: remains.requests(), computes: Vec::new() };
     let mut lines = Vec::new();
     if cloud.facts.allow.contains(&Change::Hosts) {
         unsettled.computes = remains.changed().into_iter().collect();
@@ -219,6 +227,19 @@ mod tests {
         let mut bare = server("wb-abcdefgh-1-web", "abcdefgh", [None, None]);
         bare.metadata.clear();
         assert_eq!(run_of(&bare), None);
+    }
+
+    #[test]
+    fn instances_booted_together_are_looked_for_together() {
+        let names =
+            ["wb-abcdefgh-1-web-1", "wb-abcdefgh-1-web-2", "wb-abcdefgh-1-db", "wb-abcdefgh-1-x-"];
+        let servers = names.map(|name| (Account::Operator, server(name, "abcdefgh", [None, None])));
+        let mut runs = BTreeMap::new();
+        let remains = of(&mut runs, RunId::new("abcdefgh"));
+        remains.instances = servers.into();
+        let requests = remains.requests();
+        let seen: Vec<_> = requests.iter().map(|(_, name, ids)| (&name[14..], ids.len())).collect();
+        assert_eq!(seen, [("db", 1), ("web", 2), ("x-", 1)]);
     }
 
     #[test]
