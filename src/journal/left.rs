@@ -35,7 +35,7 @@ pub struct Heading {
 #[derive(Debug)]
 pub enum Taken {
     /// Its run has ended; it is held now.
-    Left(Left),
+    Left(Box<Left>),
     /// Its run has ended before it did anything; it is held now.
     Blank(Blank),
     /// Somebody else holds it: its run, which still lives, or another sweep.
@@ -195,7 +195,7 @@ impl Listed {
             Held::Gone => Taken::Gone,
             Held::InUse => Taken::InUse,
             Held::Free(disk, text) if text.is_empty() => Taken::Blank(Blank(disk)),
-            Held::Free(disk, text) => Taken::Left(Left::read(disk, &text)?),
+            Held::Free(disk, text) => Taken::Left(Box::new(Left::read(disk, &text)?)),
         })
     }
 }

@@ -36,7 +36,7 @@ fn taken(folder: &Path) -> Vec<Result<Taken, JournalError>> {
 /// The journals of runs that have ended, where none is broken or blank.
 fn ended(folder: &Path) -> Vec<Left> {
     let left = taken(folder).into_iter().filter_map(|taken| match taken.unwrap() {
-        Taken::Left(left) => Some(left),
+        Taken::Left(left) => Some(*left),
         Taken::InUse => None,
         other => panic!("{other:?}"),
     });

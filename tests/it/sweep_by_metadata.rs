@@ -10,7 +10,8 @@ use crate::support::{Bench, Ended, Way, until};
 fn lose_the_journal(bench: &Bench) -> String {
     let [journal] = bench.folder.journals().try_into().expect("one journal");
     std::fs::remove_file(&journal).expect("it can be removed");
-    journal.file_stem().unwrap().to_str().unwrap().to_owned()
+    let run = journal.file_stem().and_then(|run| run.to_str());
+    run.expect("a run's name").to_owned()
 }
 
 fn by_metadata(bench: &Bench, arguments: &[&str]) -> Ended {
@@ -31,7 +32,7 @@ fn a_run_that_was_alive_lately_is_swept_only_if_somebody_vouches_for_its_death()
     let before = changes(&bench);
     let words = [&format!("run {run} on sim: its last sign of life was "), " ago, less than 6h"];
     by_metadata(&bench, &[]).exits(0).says(&words.map(AsRef::as_ref)).says(&["passed over"]);
-    let words = [&format!("run {run} on sim, last sign of life 20"), "BUILD/spawning"];
+    let words = [&format!("run {run} on sim, last sign of life 20"), "), BUILD/"];
     by_metadata(&bench, &["--run", &run, "--dry-run"]).exits(0).says(&words.map(AsRef::as_ref));
     assert_eq!((changes(&bench), bench.snapshot().instances), (before, 2));
 

@@ -44,7 +44,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
                 if sweep.dry_run {
                     Ok(Exit::Passed)
                 } else {
-                    finish(resolved, left, &mut stopping).await
+                    finish(resolved, *left, &mut stopping).await
                 }
             }
             Err(broken) => Err(broken),
