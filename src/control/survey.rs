@@ -113,7 +113,7 @@ impl Site {
             None => None,
             Some(name) => {
                 let clouds = Clouds::find(environment, folder)?;
-                Some(Shared::open(&config, &run, name, &clouds)?)
+                Some(Shared::open(&config, &run_prefix(&run), name, &clouds)?)
             }
         };
         Ok(Self { config, run, shared, _specimen: None })

@@ -10,6 +10,7 @@ pub mod computes;
 pub mod confirm;
 pub mod diagnosis;
 pub mod live_migration;
+pub mod mark;
 pub mod members;
 pub mod refusal;
 pub mod sweep;

@@ -136,7 +136,7 @@ async fn look(resolved: &Resolved, plan: &Plan<ComputeWorld>) -> Report {
     let opened = Site::open_to_look(config.clone(), RunId::random(), environment, folder).await;
     let (mut findings, known) = match opened {
         Ok(site) => at_site(&site, &intent).await,
-        Err(error) => (no_entry(&error), Err(super::run::unusable(&error).exit)),
+        Err(error) => (no_entry(&error), Err(Stop::target(error).exit)),
     };
     findings.extend(diagnosis::at_home(config, &intent));
     let scenarios = known.as_ref().ok().map(|facts| Scenarios::of(plan, facts, cloud.as_deref()));
@@ -159,7 +159,7 @@ async fn at_site(site: &Site, intent: &Intent) -> (Vec<Finding>, Result<Facts, E
     let survey = site.survey().await;
     findings.extend(diagnosis::examine(site, &survey, intent).await);
     let known = site.known(&survey).map(|known| known.facts);
-    (findings, known.map_err(|error| super::run::unusable(&error).exit))
+    (findings, known.map_err(|error| Stop::target(error).exit))
 }
 
 /// The entry can't be used, so the cloud could not be looked at.

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 
 use clap::Args;
 
-use crate::control::{OpenError, Site, Target};
+use crate::control::{Site, Target};
 use crate::events::names::RunId;
 use crate::events::stream::Speaker;
 use crate::report::shell_word;
@@ -116,16 +116,10 @@ pub(super) fn run(run: &Run) -> Outcome {
 
 async fn open(resolved: &Resolved) -> Result<Target, Stop> {
     let Resolved { config, environment, folder, .. } = resolved;
-    let site = Site::open(config.clone(), RunId::random(), environment, folder)
-        .map_err(|error| unusable(&error))?;
+    let site =
+        Site::open(config.clone(), RunId::random(), environment, folder).map_err(Stop::target)?;
     let survey = site.survey().await;
-    site.begin(&survey).await.map_err(|error| unusable(&error))
-}
-
-/// The target can't be used, by the fault of the cloud or of what the user said of it.
-pub(super) fn unusable(error: &OpenError) -> Stop {
-    let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
-    Stop::new(exit, error)
+    site.begin(&survey).await.map_err(Stop::target)
 }
 
 impl Run {

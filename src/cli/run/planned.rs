@@ -17,9 +17,8 @@ use crate::world::ComputeWorld;
 use super::super::output::print;
 use super::super::settings::Resolved;
 use super::super::surroundings::{deeds_of, needs_of};
-use super::super::{Exit, Outcome};
+use super::super::{Exit, Outcome, Stop};
 use super::fitting::{fit, heading};
-use super::unusable;
 
 /// Looks at the target as a run does, and prints what would come then. Nothing is created, no
 /// journal begun.
@@ -31,8 +30,7 @@ pub(super) fn print_plan(resolved: &Resolved, mut plan: Plan<ComputeWorld>) -> O
         let known = site.known(&survey)?;
         Ok((survey, known))
     };
-    let (survey, known) =
-        super::super::runtime()?.block_on(looking).map_err(|error| unusable(&error))?;
+    let (survey, known) = super::super::runtime()?.block_on(looking).map_err(Stop::target)?;
     let limited = fit(&mut plan, &known.facts);
     let lines = heading(&known.heading, limited, resolved);
     let planned = Planned::of(&plan, limited, config.concurrency);

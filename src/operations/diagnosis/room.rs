@@ -5,7 +5,7 @@ use crate::api::compute::{AbsoluteLimits, Networks};
 use crate::api::discover::{Boot, DiscoverError};
 use crate::config::{Change, Config, Network};
 use crate::control::{Lack, Need, Party, PartySurvey, Room, Site, Survey};
-use crate::journal::{self, Account, Found};
+use crate::journal::{self, Account, Listed, Taken};
 
 use super::cloud::{asked, is_catalog, needing, not_made};
 use super::{Check, Finding, Intent, counted};
@@ -186,35 +186,43 @@ pub(super) fn journals(config: &Config) -> Finding {
     let Some(cloud) = &config.cloud else {
         return Finding::good(check, "none is needed: the cloud ends with its scenario");
     };
-    let Found { mut left, blank, broken } = match journal::left_in(&config.journal) {
-        Ok(found) => found,
+    let listed = match journal::listed(&config.journal) {
+        Ok(listed) => listed,
         Err(error) => {
             let remedy = "name a folder of your own in the setting `journal`";
             return Finding::problem(check, format!("{error}: {}", error.source), remedy);
         }
     };
-    left.retain(|left| left.cloud == *cloud);
-    if let Some(error) = broken.first() {
-        let found = format!("{error}: {}", error.source);
-        return Finding::warning(
-            check,
-            found,
-            "see what it says, and whether its run left anything",
-        );
+    let here =
+        |journal: &&Listed| journal.heading.as_ref().is_none_or(|heading| heading.cloud == *cloud);
+    let (mut journals, mut things) = (0, 0);
+    for journal in listed.iter().filter(here) {
+        match journal.take() {
+            Ok(Taken::InUse | Taken::Gone) => {}
+            Ok(Taken::Blank(_)) => journals += 1,
+            Ok(Taken::Left(left)) => {
+                journals += 1;
+                things += left.unsettled.lines().len();
+            }
+            Err(error) => {
+                let found = format!("{error}: {}", error.source);
+                let remedy = "see what it says, and whether its run left anything";
+                return Finding::warning(check, found, remedy);
+            }
+        }
     }
-    let behind: usize = left.iter().map(|left| left.unsettled.lines().len()).sum();
-    match left.len() + blank.len() {
-        0 => Finding::good(check, format!("none of an ended run in {folder}")),
-        count => Finding::warning(
-            check,
-            format!(
-                "{} in {folder} of runs that were not cleaned up, with {} to undo",
-                counted(count, "journal"),
-                counted(behind, "thing"),
-            ),
-            format!("undo it with `whimbrel sweep --cloud {cloud}`"),
+    if journals == 0 {
+        return Finding::good(check, format!("none of an ended run in {folder}"));
+    }
+    Finding::warning(
+        check,
+        format!(
+            "{} in {folder} of runs that were not cleaned up, with {} to undo",
+            counted(journals, "journal"),
+            counted(things, "thing"),
         ),
-    }
+        format!("undo it with `whimbrel sweep --cloud {cloud}`"),
+    )
 }
 
 /// Whether a plain member is wanted and missing.
