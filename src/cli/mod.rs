@@ -5,7 +5,9 @@ mod cloud_log;
 mod config;
 mod exit;
 mod features;
+mod github;
 mod output;
+mod report;
 mod run;
 mod settings;
 mod signals;
@@ -36,6 +38,9 @@ enum Command {
     /// Runs features on a cloud
     #[command(after_help = exit::HELP)]
     Run(run::Run),
+    /// Makes the reports of a run from its record
+    #[command(after_help = report::HELP)]
+    Report(report::Report),
     /// Serves an embedded cloud to other programs, on loopback
     #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
@@ -52,6 +57,7 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Run(run)) => run::run(&run),
+        Some(Command::Report(report)) => report::report(&report),
         Some(Command::Cloud(serve)) => cloud::serve(&serve),
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
         Some(Command::Config(show)) => config::show(&show),

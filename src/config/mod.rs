@@ -7,6 +7,7 @@
 //! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it. `allow`
 //! stands only there or in a flag, `cloud` and `journal` never there.
 
+pub mod ci;
 pub mod clouds;
 mod keys;
 mod layers;

@@ -1,8 +1,8 @@
 //! How events reach those who listen, and what a running scenario may say from anywhere.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::messages::Envelope;
 use super::messages::run::{Attachment, ContentEncoding};
@@ -13,6 +13,8 @@ pub const LOG: &str = "text/x.cucumber.log+plain";
 pub const TIMELINE: &str = "application/vnd.whimbrel.timeline+json";
 /// Media type of the requests of a scenario: JSON, without tokens or bodies.
 pub const EXCHANGES: &str = "application/vnd.whimbrel.exchanges+json";
+/// Media type of what a run says of itself before it begins ([`super::evidence::About`]): JSON.
+pub const ABOUT: &str = "application/vnd.whimbrel.about+json";
 
 /// What a run says.
 #[derive(Clone, Debug)]
@@ -48,6 +50,22 @@ impl Speaker {
         Self(Arc::new(move |event| drop(channel.send(event))))
     }
 
+    /// Says into a channel what `record` has taken first, in the order in which it took it: what a
+    /// reporter hears is on record, and what was said is on record before whoever said it goes on.
+    pub fn recorded(
+        record: impl FnMut(&Envelope) + Send + 'static,
+        channel: Sender<Event>,
+    ) -> Self {
+        let both = Mutex::new((record, channel));
+        Self(Arc::new(move |event| {
+            let (record, channel) = &mut *both.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Event::Said(envelope) = &event {
+                record(envelope);
+            }
+            drop(channel.send(event));
+        }))
+    }
+
     /// Says one message.
     pub fn say(&self, envelope: Envelope) {
         (self.0)(Event::Said(Box::new(envelope)));
@@ -64,7 +82,7 @@ impl Speaker {
 pub struct Stage {
     speaker: Speaker,
     test_case_started_id: Arc<str>,
-    test_step_id: Arc<std::sync::Mutex<Option<String>>>,
+    test_step_id: Arc<Mutex<Option<String>>>,
 }
 
 tokio::task_local! {

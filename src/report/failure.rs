@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::fold::{Attempt, Place, Step, What};
-use super::text::{Paint, clean, clean_line, span};
+use super::fold::{Attempt, Place, Run, Scenario, Step, What};
+use super::text::{Paint, clean, clean_line, shell_word, span};
 use crate::events::evidence::{ExchangeLine, Timeline};
 use crate::events::messages::run::Status;
 use crate::events::outcome::PANIC;
@@ -97,6 +97,17 @@ pub(super) fn code(step: &Step) -> &[Place] {
     }
 }
 
+/// The command that runs scenarios again.
+pub(super) fn rerun(run: &Run, scenarios: &[&Scenario]) -> String {
+    let mut command = clean_line(&run.about.rerun);
+    for scenario in scenarios {
+        let place = clean_line(&scenario.place.to_string());
+        command.push(' ');
+        command.push_str(&shell_word(&place));
+    }
+    command
+}
+
 fn passed_sentence(step: &Step, paint: Paint) -> String {
     let sentence = clean_line(&step.sentence());
     let sentence = match step.result {
@@ -117,10 +128,16 @@ fn failed_sentence(step: &Step, paint: Paint) -> String {
 
 /// All that explains the failure of step `index`.
 fn explanation(attempt: &Attempt, index: usize, paint: Paint) -> Vec<String> {
+    let mut lines = message(&attempt.steps[index]);
+    lines.extend(evidence(attempt, index, paint));
+    lines
+}
+
+/// What explains the failure of step `index` beyond its message.
+pub(super) fn evidence(attempt: &Attempt, index: usize, paint: Paint) -> Vec<String> {
     let step = &attempt.steps[index];
-    let mut lines = message(step);
-    let message = lines.join("\n");
-    lines.extend(panic_place(step));
+    let message = message(step).join("\n");
+    let mut lines = panic_place(step);
     lines.extend(snippets(step));
     lines.extend(timelines(attempt, index, &message));
     lines.extend(logs(step));

@@ -7,6 +7,7 @@ mod api_tls;
 mod audit;
 mod cli_cloud;
 mod cli_exit;
+mod cli_messages;
 mod cli_report;
 mod cli_select;
 mod cli_sweep;
