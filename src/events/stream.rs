@@ -9,12 +9,13 @@ use super::messages::run::{Attachment, ContentEncoding};
 
 /// Media type of a plain log line in an attachment, as Cucumber's own reports know it.
 pub const LOG: &str = "text/x.cucumber.log+plain";
-/// Media type of the states that a wait saw, with times: JSON.
-pub const TIMELINE: &str = "application/vnd.whimbrel.timeline+json";
+/// Media type of the states that a wait saw, with times: JSON. Like the others it is a kind of
+/// `text`, because Cucumber's own report shows that in its place and offers the rest as a download.
+pub const TIMELINE: &str = "text/vnd.whimbrel.timeline+json";
 /// Media type of the requests of a scenario: JSON, without tokens or bodies.
-pub const EXCHANGES: &str = "application/vnd.whimbrel.exchanges+json";
+pub const EXCHANGES: &str = "text/vnd.whimbrel.exchanges+json";
 /// Media type of what a run says of itself before it begins ([`super::evidence::About`]): JSON.
-pub const ABOUT: &str = "application/vnd.whimbrel.about+json";
+pub const ABOUT: &str = "text/vnd.whimbrel.about+json";
 
 /// What a run says.
 #[derive(Clone, Debug)]
@@ -115,11 +116,18 @@ impl Stage {
             body,
             content_encoding: ContentEncoding::Identity,
             media_type: media_type.to_owned(),
+            file_name: file_name(media_type),
             test_case_started_id: Some(self.test_case_started_id.to_string()),
             test_step_id: step,
             ..Attachment::default()
         }));
     }
+}
+
+/// What reports call an attachment of ours, such as `timeline.json`.
+fn file_name(media_type: &str) -> Option<String> {
+    let own = media_type.strip_prefix("text/vnd.whimbrel.")?;
+    Some(own.replace('+', "."))
 }
 
 /// The stage of the current task, to hand to a task that it starts; `None` outside a scenario.

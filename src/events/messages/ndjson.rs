@@ -202,7 +202,7 @@ mod tests {
         .map(|line| refused(&format!("{STARTED}\n{line}\n{FINISHED}\n")));
         insta::assert_debug_snapshot!(told, @r#"
         [
-            "line 2: column 29: no JSON object: EOF while parsing an object",
+            "line 2: column 28: no JSON object: EOF while parsing an object",
             "line 2: column 1: no JSON object: expected value",
             "line 2: column 1: no JSON object: expected value",
             "line 2: column 29: `testCaseStarted` is not as Cucumber Messages have it: missing field `attempt`",
