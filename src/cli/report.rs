@@ -171,3 +171,24 @@ fn exit_of(run: &Run) -> Exit {
         exit => exit,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::messages::run::{Exception, TestRunFinished};
+
+    #[test]
+    fn why_a_run_ended_is_its_exit_code_whatever_else_it_says() {
+        let exit = |ending: &str| {
+            let exception = Exception { r#type: ending.to_owned(), ..Exception::default() };
+            let finished =
+                TestRunFinished { exception: Some(exception), ..TestRunFinished::default() };
+            exit_of(&Run { finished: Some(finished), ..Run::default() })
+        };
+        assert_eq!(exit(Ending::Interrupted.as_str()), Exit::Interrupted);
+        assert_eq!(exit(Ending::Internal.as_str()), Exit::Internal);
+        assert_eq!(exit(Ending::Unplanned.as_str()), Exit::Usage);
+        assert_eq!(exit(Ending::Unusable.as_str()), Exit::Target);
+        assert_eq!(exit("of another program"), Exit::NothingRan);
+    }
+}

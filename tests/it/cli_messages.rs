@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use whimbrel::sim::BootPhase;
+use whimbrel::sim::{BootPhase, Disturbance, Service};
 
 use crate::support::{Bench, Ended, Folder, feature, until};
 
@@ -246,6 +246,9 @@ fn the_exit_code_of_a_run_can_be_read_from_its_record() {
     let large = ["--image", "guest-desktop", "--flavor", "tiny"];
     exits(RIGHT, &large, 3);
     assert!(bench.folder.read("run.ndjson").contains("no flavor is large enough"));
+    let broken = Disturbance::Answer { status: 500, retry_after: None };
+    bench.control().disturb(Service::Compute, Some("DELETE"), 100_000, broken);
+    exits(RIGHT, &["--set", "deadline.clean-up=1s"], 5);
 }
 
 #[test]

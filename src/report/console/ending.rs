@@ -2,6 +2,7 @@
 //! where a reader of a log looks first.
 
 use super::lines::path;
+use crate::events::messages::run::Timestamp;
 use crate::report::failure::{code, headline, indented, message, rerun};
 use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, Verdict, What};
 use crate::report::text::{Paint, clean_line, many, moment, span};
@@ -99,7 +100,8 @@ fn interrupted(attempt: &Attempt) -> Vec<String> {
         What::Step { place, .. } => format!("  {}", clean_line(&place.to_string())),
         What::Hook { .. } => String::new(),
     };
-    let since = step.started.map(|began| format!(", begun at {}", moment(began)));
+    let begun = step.started.map(|begun| Timestamp { nanos: 0, ..begun });
+    let since = begun.map(|begun| format!(", begun at {}", moment(begun)));
     let sentence = clean_line(&step.sentence());
     let mut lines = vec![format!("{sentence}{}{place}", since.unwrap_or_default())];
     lines.extend(step.logs().map(|line| format!("log: {}", clean_line(line))));
@@ -171,8 +173,10 @@ fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     lines.extend(unexplained(run, summary, paint));
     lines.push(match (summary.took, run.lasted()) {
         (Some(took), _) => format!("took {}", span(took)),
-        (None, Some(heard)) => paint
-            .bad(&format!("interrupted after {}: the run did not come to its end", span(heard))),
+        (None, Some(heard)) => paint.bad(&format!(
+            "interrupted, last heard of after {}: the run did not come to its end",
+            span(heard)
+        )),
         (None, None) => paint.bad("interrupted: the run did not come to its end"),
     });
     lines

@@ -88,11 +88,16 @@ export class Judge {
       this.passed += 1
       console.log(`ok    ${what} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
     } catch (error) {
-      this.failed += 1
-      console.log(`FAIL  ${what}`)
-      const lines = String(error.message ?? error).trim().split('\n').slice(0, 12)
-      for (const line of lines) console.log(`      ${line.slice(0, 400)}`)
+      this.fail(what, error)
     }
+  }
+
+  /** Counts a check that failed. */
+  fail(what, error) {
+    this.failed += 1
+    console.log(`FAIL  ${what}`)
+    const told = String(error.message ?? error).trim().split('\n')
+    for (const line of told.slice(0, 12)) console.log(`      ${line.slice(0, 400)}`)
   }
 
   /** Prints the counts alone on a line and ends the program. */
