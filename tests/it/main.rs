@@ -11,6 +11,7 @@ mod cli_messages;
 mod cli_report;
 mod cli_select;
 mod cli_sweep;
+mod cost;
 mod faults;
 mod layers;
 mod sim_boot;
