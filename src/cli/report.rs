@@ -175,6 +175,7 @@ fn exit_of(run: &Run) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::messages::Envelope;
     use crate::events::messages::run::{Exception, TestRunFinished};
 
     #[test]
@@ -183,7 +184,7 @@ mod tests {
             let exception = Exception { r#type: ending.to_owned(), ..Exception::default() };
             let finished =
                 TestRunFinished { exception: Some(exception), ..TestRunFinished::default() };
-            exit_of(&Run { finished: Some(finished), ..Run::default() })
+            exit_of(&Run::fold(&[Envelope::TestRunFinished(finished)]))
         };
         assert_eq!(exit(Ending::Interrupted.as_str()), Exit::Interrupted);
         assert_eq!(exit(Ending::Internal.as_str()), Exit::Internal);

@@ -48,7 +48,7 @@ npm() {
   export MODULES=$target/judges/$name/node_modules
   [[ $(cat "$MODULES/complete" 2>/dev/null) == "$wanted" ]] && return
   # Where npm did not come from Debian, Debian's would come on top of it.
-  command -v npm >/dev/null || debian nodejs npm
+  type -P npm >/dev/null || debian nodejs npm
   rm -rf "${MODULES%/*}"
   mkdir -p "${MODULES%/*}"
   if ! { (cd "${MODULES%/*}" && echo '{"private": true}' >package.json &&
