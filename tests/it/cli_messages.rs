@@ -247,7 +247,7 @@ fn the_exit_code_of_a_run_can_be_read_from_its_record() {
     exits("Given a cloud with 400 computes", &[], 4);
     let large = ["--image", "guest-desktop", "--flavor", "tiny"];
     exits(RIGHT, &large, 3);
-    assert!(bench.folder.read("run.ndjson").contains("no flavor is large enough"));
+    assert!(bench.folder.read("run.ndjson").contains("unusable target"));
     let broken = Disturbance::Answer { status: 500, retry_after: None };
     bench.control().disturb(Service::Compute, Some("DELETE"), 100_000, broken);
     exits(RIGHT, &["--set", "deadline.clean-up=1s"], 5);
