@@ -17,7 +17,7 @@ pub(super) fn show(show: &Show) -> Outcome {
     let resolved = show.settings.resolve(&[])?;
     for setting in &resolved.config.settings {
         let value = if setting.value.is_empty() { "-" } else { &setting.value };
-        anstream::println!("{:<22} {value:<12} {}", setting.key, setting.origin);
+        anstream::println!("{:<24} {value:<12} {}", setting.key, setting.origin);
     }
     Ok(Exit::Passed)
 }

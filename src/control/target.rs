@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::discover::{DiscoverError, Wanted};
-use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
+use crate::api::{self, ExchangeLog, Limiters, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
@@ -51,12 +51,12 @@ impl Shared {
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
         let names = run_prefix(run);
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names).await?;
+        let settings = settings(config);
+        let party = async |account, entry| party(config, &settings, account, entry, &names).await;
+        let operator = party(Account::Operator, clouds.cloud(name)?).await?;
         let member = match &config.member {
             None => None,
-            Some(member) => {
-                Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?)
-            }
+            Some(member) => Some(party(Account::Member, clouds.cloud(member)?).await?),
         };
         Ok(Self { operator, member })
     }
@@ -246,9 +246,12 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
-                let operator =
-                    party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
-                let member = party(&self.config, Account::Member, embedded.member, &prefix).await?;
+                let settings = settings(&self.config);
+                let party = async |account, entry| {
+                    party(&self.config, &settings, account, entry, &prefix).await
+                };
+                let operator = party(Account::Operator, embedded.operator).await?;
+                let member = party(Account::Member, embedded.member).await?;
                 (operator, Some(member), Some(Arc::new(embedded.cloud)))
             }
         };
@@ -282,20 +285,26 @@ fn run_prefix(run: &RunId) -> String {
     format!("wb-{run}-")
 }
 
+/// What all sessions with a cloud share.
+fn settings(config: &Config) -> SessionSettings {
+    SessionSettings {
+        connect: config.requests.connect,
+        read: config.requests.read,
+        retries: config.requests.retry,
+        limiters: Limiters::new(config.requests.limits),
+    }
+}
+
 /// Logs an account in.
 async fn party(
     config: &Config,
+    settings: &SessionSettings,
     account: Account,
     entry: CloudEntry,
     names: &str,
 ) -> Result<Party, OpenError> {
     let name = entry.name.clone();
-    let settings = SessionSettings {
-        connect: config.requests.connect,
-        read: config.requests.read,
-        backoff: config.requests.retry,
-    };
-    let session = Session::open(entry, settings)?;
+    let session = Session::open(entry, settings.clone())?;
     // The login comes first: of all that can be wrong with a cloud its error says most.
     session.login().await.map_err(|source| OpenError::Request { name, source })?;
     let compute = session.compute();
