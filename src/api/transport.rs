@@ -259,11 +259,7 @@ fn refused(permit: Permit, prepared: &Prepared, pause: Duration) {
 }
 
 /// Leave for another try after the pause, if there is one and both end in the time `left`.
-async fn leave_again(
-    limiter: &Limiter,
-    pause: Option<Duration>,
-    left: Duration,
-) -> Option<Permit> {
+async fn leave_again(limiter: &Limiter, pause: Option<Duration>, left: Duration) -> Option<Permit> {
     let pause = pause.filter(|pause| *pause <= left)?;
     wait::pause(pause).await;
     let left = left.saturating_sub(pause);

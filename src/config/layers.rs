@@ -8,10 +8,10 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Retries;
 use super::clouds::Environment;
 use super::keys::{self, Key, Reach};
 use super::values;
-use super::Retries;
 use crate::wait::{Backoff, Limits, Pace};
 
 /// Where a value comes from.

@@ -367,7 +367,8 @@ mod tests {
         storm(&limiter, 40, ms(3000)).await;
         let starts = starts(&limiter, 4).await;
         assert_eq!(starts[0], ms(3000));
-        let gaps: Vec<u128> = starts.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+        let gaps: Vec<u128> =
+            starts.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
         // 40 in a second were too many: half of it is one every 50 ms, a little less later on.
         assert_eq!(gaps, [50, 50, 50]);
     }
