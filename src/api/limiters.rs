@@ -26,8 +26,11 @@ use crate::wait::{Limiter, Limits};
 #[derive(Clone, Default)]
 pub struct Limiters {
     limits: Limits,
-    known: Arc<Mutex<HashMap<(Url, Option<String>), Limiter>>>,
+    known: Arc<Mutex<HashMap<Key, Limiter>>>,
 }
+
+/// A cloud, by its identity service, and a project of it.
+type Key = (Url, Option<String>);
 
 impl Limiters {
     /// No limiter yet; each will begin with these limits.

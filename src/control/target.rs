@@ -11,7 +11,7 @@ use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
-use crate::wait::Feed;
+use crate::wait::{Beat, Feed};
 
 use super::access;
 use super::cloud::{Cloud, Consumers, Party};
@@ -51,12 +51,11 @@ impl Shared {
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
         let names = run_prefix(run);
-        let settings = settings(config);
-        let party = async |account, entry| party(config, &settings, account, entry, &names).await;
-        let operator = party(Account::Operator, clouds.cloud(name)?).await?;
+        let common = Common::new(config, &names);
+        let operator = common.party(Account::Operator, clouds.cloud(name)?).await?;
         let member = match &config.member {
             None => None,
-            Some(member) => Some(party(Account::Member, clouds.cloud(member)?).await?),
+            Some(member) => Some(common.party(Account::Member, clouds.cloud(member)?).await?),
         };
         Ok(Self { operator, member })
     }
@@ -246,12 +245,9 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
-                let settings = settings(&self.config);
-                let party = async |account, entry| {
-                    party(&self.config, &settings, account, entry, &prefix).await
-                };
-                let operator = party(Account::Operator, embedded.operator).await?;
-                let member = party(Account::Member, embedded.member).await?;
+                let common = Common::new(&self.config, &prefix);
+                let operator = common.party(Account::Operator, embedded.operator).await?;
+                let member = common.party(Account::Member, embedded.member).await?;
                 (operator, Some(member), Some(Arc::new(embedded.cloud)))
             }
         };
@@ -285,38 +281,44 @@ fn run_prefix(run: &RunId) -> String {
     format!("wb-{run}-")
 }
 
-/// What all sessions with a cloud share.
-fn settings(config: &Config) -> SessionSettings {
-    SessionSettings {
-        connect: config.requests.connect,
-        read: config.requests.read,
-        retries: config.requests.retry,
-        limiters: Limiters::new(config.requests.limits),
-    }
+/// What all parties of a cloud share.
+struct Common<'a> {
+    config: &'a Config,
+    /// What the names of the instances begin with.
+    names: &'a str,
+    settings: SessionSettings,
+    beat: Beat,
 }
 
-/// Logs an account in.
-async fn party(
-    config: &Config,
-    settings: &SessionSettings,
-    account: Account,
-    entry: CloudEntry,
-    names: &str,
-) -> Result<Party, OpenError> {
-    let name = entry.name.clone();
-    let session = Session::open(entry, settings.clone())?;
-    // The login comes first: of all that can be wrong with a cloud its error says most.
-    session.login().await.map_err(|source| OpenError::Request { name, source })?;
-    let compute = session.compute();
-    let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
-    Ok(Party {
-        account,
-        servers: Feed::new(Servers::new(compute.clone(), names.to_owned())),
-        migrations: Feed::new(Migrations::new(compute.clone())),
-        wanted,
-        boot: Arc::default(),
-        compute,
-    })
+impl<'a> Common<'a> {
+    fn new(config: &'a Config, names: &'a str) -> Self {
+        let settings = SessionSettings {
+            connect: config.requests.connect,
+            read: config.requests.read,
+            retries: config.requests.retry,
+            limiters: Limiters::new(config.requests.limits),
+        };
+        Self { config, names, settings, beat: Beat::default() }
+    }
+
+    /// Logs an account in.
+    async fn party(&self, account: Account, entry: CloudEntry) -> Result<Party, OpenError> {
+        let name = entry.name.clone();
+        let session = Session::open(entry, self.settings.clone())?;
+        // The login comes first: of all that can be wrong with a cloud its error says most.
+        session.login().await.map_err(|source| OpenError::Request { name, source })?;
+        let compute = session.compute();
+        let Config { image, flavor, .. } = self.config;
+        let servers = Servers::new(compute.clone(), self.names.to_owned());
+        Ok(Party {
+            account,
+            servers: Feed::new(servers, self.beat.clone()),
+            migrations: Feed::new(Migrations::new(compute.clone()), self.beat.clone()),
+            wanted: Wanted { image: image.clone(), flavor: flavor.clone() },
+            boot: Arc::default(),
+            compute,
+        })
+    }
 }
 
 /// The same party, with its own requests logged to a scenario.

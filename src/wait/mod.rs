@@ -15,9 +15,9 @@ mod until;
 use std::time::Duration;
 
 pub use backoff::Backoff;
-pub use feed::{Feed, Looks, Source, Watcher};
+pub use feed::{Beat, Feed, Look, Looks, Source, Watcher};
 pub use limiter::{Limiter, Limits, OnHold, Permit};
-pub use until::{Check, Pace, Seen, WaitError, until};
+pub use until::{Check, Pace, Seen, WaitError, follow, until};
 
 /// Lets `span` go by: the pace of retries, never a guess at how long a cloud takes.
 pub async fn pause(span: Duration) {

@@ -12,6 +12,7 @@ mod cli_exit;
 mod cli_report;
 mod cli_select;
 mod cli_sweep;
+mod cost;
 mod faults;
 mod layers;
 mod sim_boot;
