@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::discover::{DiscoverError, Wanted};
-use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
+use crate::api::{self, ExchangeLog, Limiters, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
@@ -50,13 +50,11 @@ impl Shared {
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
-        let beat = Beat::default();
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, names, &beat).await?;
+        let common = Common::new(config, names);
+        let operator = common.party(Account::Operator, clouds.cloud(name)?).await?;
         let member = match &config.member {
             None => None,
-            Some(member) => {
-                Some(party(config, Account::Member, clouds.cloud(member)?, names, &beat).await?)
-            }
+            Some(member) => Some(common.party(Account::Member, clouds.cloud(member)?).await?),
         };
         Ok(Self { operator, member })
     }
@@ -266,12 +264,9 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
-                let beat = Beat::default();
-                let operator =
-                    party(&self.config, Account::Operator, embedded.operator, &prefix, &beat)
-                        .await?;
-                let member =
-                    party(&self.config, Account::Member, embedded.member, &prefix, &beat).await?;
+                let common = Common::new(&self.config, &prefix);
+                let operator = common.party(Account::Operator, embedded.operator).await?;
+                let member = common.party(Account::Member, embedded.member).await?;
                 (operator, Some(member), Some(Arc::new(embedded.cloud)))
             }
         };
@@ -320,38 +315,50 @@ pub(crate) fn run_named_in(name: &str) -> Option<RunId> {
     (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
 }
 
-/// Logs an account in.
-async fn party(
-    config: &Config,
-    account: Account,
-    entry: CloudEntry,
-    names: &str,
-    beat: &Beat,
-) -> Result<Party, OpenError> {
-    let name = entry.name.clone();
-    let settings = SessionSettings {
-        connect: config.requests.connect,
-        read: config.requests.read,
-        backoff: config.requests.retry,
-    };
-    let session = Session::open(entry, settings)?;
-    // The login comes first: of all that can be wrong with a cloud its error says most.
-    session.login().await.map_err(|source| OpenError::Request { name, source })?;
-    let compute = session.compute();
-    let wanted = Wanted {
-        image: config.image.clone(),
-        flavor: config.flavor.clone(),
-        network: config.network.clone(),
-        zone: config.zone.clone(),
-    };
-    Ok(Party {
-        account,
-        servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),
-        migrations: Feed::new(Migrations::new(compute.clone()), beat.clone()),
-        wanted,
-        boot: Arc::default(),
-        compute,
-    })
+/// What all parties of a cloud share.
+struct Common<'a> {
+    config: &'a Config,
+    /// What the names of the instances begin with.
+    names: &'a str,
+    settings: SessionSettings,
+    beat: Beat,
+}
+
+impl<'a> Common<'a> {
+    fn new(config: &'a Config, names: &'a str) -> Self {
+        let settings = SessionSettings {
+            connect: config.requests.connect,
+            read: config.requests.read,
+            retries: config.requests.retry,
+            limiters: Limiters::new(config.requests.limits),
+        };
+        Self { config, names, settings, beat: Beat::default() }
+    }
+
+    /// Logs an account in.
+    async fn party(&self, account: Account, entry: CloudEntry) -> Result<Party, OpenError> {
+        let name = entry.name.clone();
+        let session = Session::open(entry, self.settings.clone())?;
+        // The login comes first: of all that can be wrong with a cloud its error says most.
+        session.login().await.map_err(|source| OpenError::Request { name, source })?;
+        let compute = session.compute();
+        let Config { image, flavor, network, zone, .. } = self.config;
+        let wanted = Wanted {
+            image: image.clone(),
+            flavor: flavor.clone(),
+            network: network.clone(),
+            zone: zone.clone(),
+        };
+        let servers = Servers::new(compute.clone(), self.names.to_owned());
+        Ok(Party {
+            account,
+            servers: Feed::new(servers, self.beat.clone()),
+            migrations: Feed::new(Migrations::new(compute.clone()), self.beat.clone()),
+            wanted,
+            boot: Arc::default(),
+            compute,
+        })
+    }
 }
 
 /// The same party, with its own requests logged to a scenario.

@@ -54,6 +54,9 @@ pub struct ExchangeLine {
     pub outcome: String,
     /// Milliseconds from sending to the whole answer.
     pub duration_ms: u64,
+    /// Milliseconds that our limiter held it back before it was sent.
+    #[serde(default)]
+    pub held_ms: u64,
     /// `x-openstack-request-id` of the answer.
     pub request_id: Option<String>,
     /// The microversion that was asked for.

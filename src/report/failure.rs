@@ -265,7 +265,8 @@ fn requests(attempt: &Attempt, index: usize) -> Vec<String> {
 fn is_same(one: &ExchangeLine, other: &ExchangeLine) -> bool {
     let kind = |exchange: &ExchangeLine| {
         let path = exchange.path.split('?').next().map(str::to_owned);
-        (exchange.service.clone(), exchange.method.clone(), path, exchange.outcome.clone())
+        let held = exchange.held_ms > 0;
+        (exchange.service.clone(), exchange.method.clone(), path, exchange.outcome.clone(), held)
     };
     kind(one) == kind(other)
 }
@@ -306,12 +307,45 @@ fn request_row(group: &Repeated<'_>) -> [String; 6] {
     };
     let id = exchange.request_id.as_deref().map(clean_line);
     let version = version.map(|version| format!(" ({})", clean_line(version)));
+    let held = match exchange.held_ms {
+        0 => String::new(),
+        ms => format!(" (held back for {} by our limiter)", span(Duration::from_millis(ms))),
+    };
     [
         format!("{:.2} s", Duration::from_millis(exchange.at_ms).as_secs_f64()),
         clean_line(&exchange.service) + &version.unwrap_or_default(),
         clean_line(&format!("{} {}{times}", exchange.method, exchange.path)),
-        clean_line(&exchange.outcome),
+        clean_line(&exchange.outcome) + &held,
         span(Duration::from_millis(exchange.duration_ms)),
         id.unwrap_or_default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_the_limiter_held_back_says_so() {
+        let line = |at_ms, outcome: &str, held_ms| ExchangeLine {
+            at_ms,
+            service: "compute".to_owned(),
+            method: "GET".to_owned(),
+            path: "/servers".to_owned(),
+            outcome: outcome.to_owned(),
+            duration_ms: 12,
+            held_ms,
+            request_id: None,
+            microversion: None,
+        };
+        let lines = [line(10, "429", 0), line(1300, "200", 1250), line(1400, "200", 0)];
+        assert!(!is_same(&lines[1], &lines[2]), "one of them had to wait");
+        let shown = lines.each_ref().map(|last| Repeated { last, times: 1 });
+        insta::assert_snapshot!(request_table(&shown, 3).join("\n"), @r"
+        requests:
+          0.01 s  compute  GET /servers  429                                       12 ms
+          1.30 s  compute  GET /servers  200 (held back for 1.2 s by our limiter)  12 ms
+          1.40 s  compute  GET /servers  200                                       12 ms
+        ");
+    }
 }

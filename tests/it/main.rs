@@ -2,6 +2,8 @@
 
 mod api_cloud;
 mod api_compute;
+mod api_limits;
+mod api_login;
 mod api_session;
 mod api_tls;
 mod audit;

@@ -254,6 +254,7 @@ impl Script {
                 path: path.to_owned(),
                 outcome: outcome.to_owned(),
                 duration_ms: 9 + at_ms % 7,
+                held_ms: 0,
                 request_id: (!id.is_empty()).then(|| id.to_owned()),
                 microversion: compute.then(|| "2.96".to_owned()),
             }
