@@ -34,6 +34,11 @@ impl CatalogEndpoint {
     }
 }
 
+/// The service's endpoint that the configuration names.
+pub(super) fn overridden(entry: &CloudEntry, service: Service) -> Option<&Url> {
+    configured(&entry.endpoint_overrides, service)
+}
+
 /// The service's endpoint as the configuration or the catalog gives it.
 ///
 /// # Errors
@@ -44,10 +49,8 @@ pub(super) fn endpoint(
     entry: &CloudEntry,
     service: Service,
 ) -> Result<Url, String> {
-    for alias in service.aliases() {
-        if let Some(url) = entry.endpoint_overrides.get(*alias) {
-            return Ok(url.clone());
-        }
+    if let Some(url) = overridden(entry, service) {
+        return Ok(url.clone());
     }
     let region = configured(&entry.service_regions, service).or(entry.region.as_ref());
     let interfaces = configured(&entry.service_interfaces, service).unwrap_or(&entry.interfaces);

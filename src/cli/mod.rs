@@ -6,7 +6,9 @@ mod config;
 mod doctor;
 mod exit;
 mod features;
+mod github;
 mod output;
+mod report;
 mod run;
 mod settings;
 mod signals;
@@ -42,6 +44,9 @@ enum Command {
     /// Looks whether a target is fit for a run, and says what to do where it isn't
     #[command(after_help = doctor::EXITS, after_long_help = doctor::HELP)]
     Doctor(doctor::Doctor),
+    /// Makes the reports of a run from its record
+    #[command(after_help = report::HELP)]
+    Report(report::Report),
     /// Serves an embedded cloud to other programs, on loopback
     #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
@@ -59,6 +64,7 @@ pub fn main() -> ExitCode {
         None => run::run(&arguments.run),
         Some(Command::Run(run)) => run::run(&run),
         Some(Command::Doctor(doctor)) => doctor::doctor(&doctor),
+        Some(Command::Report(report)) => report::report(&report),
         Some(Command::Cloud(serve)) => cloud::serve(&serve),
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
         Some(Command::Config(show)) => config::show(&show),

@@ -80,6 +80,7 @@ fn line(at: std::time::Duration, exchange: &crate::api::Exchange) -> ExchangeLin
             ExchangeResult::Failed(why) => why.clone(),
         },
         duration_ms: ms(exchange.duration),
+        held_ms: ms(exchange.held),
         request_id: Some(exchange.request_id.clone()).filter(|id| id != "none"),
         microversion: exchange.microversion.clone(),
     }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Retries;
 use super::clouds::Environment;
-use super::keys::{self, KEYS, Key, Reach};
+use super::keys::{self, Key, Reach};
 use super::values;
-use crate::wait::{Backoff, Pace};
+use crate::wait::{Backoff, Limits, Pace};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,13 @@ pub enum Origin {
     Environment(String),
     /// A flag of the command line.
     Flag(String),
+    /// Another key, which holds where this one isn't set.
+    Key {
+        /// That key.
+        name: &'static str,
+        /// Where its value comes from.
+        origin: Box<Origin>,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -37,6 +45,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) | Self::Flag(name) => f.write_str(name),
+            Self::Key { name, origin } => write!(f, "{origin} ({name})"),
         }
     }
 }
@@ -152,8 +161,8 @@ impl Layers {
             .filter(|(name, value)| name.starts_with("WHIMBREL_") && !value.is_empty());
         for (name, value) in ours {
             let origin = Origin::Environment(name.to_owned());
-            let Some(key) = KEYS.iter().find(|key| spelt(key.name) == name) else {
-                let names: Vec<String> = KEYS.iter().map(|key| spelt(key.name)).collect();
+            let Some(key) = keys::all().find(|key| spelt(key.name) == name) else {
+                let names: Vec<String> = keys::all().map(|key| spelt(key.name)).collect();
                 let nearest = nearest(name, names.iter().map(String::as_str));
                 return Err(ConfigError::UnknownKey { origin, key: name.to_owned(), nearest });
             };
@@ -192,7 +201,7 @@ impl Layers {
 
 fn find(key: &str, origin: &Origin) -> Result<&'static Key, ConfigError> {
     keys::find(key).ok_or_else(|| {
-        let nearest = nearest(key, KEYS.iter().map(|key| key.name));
+        let nearest = nearest(key, keys::all().map(|key| key.name));
         ConfigError::UnknownKey { origin: origin.clone(), key: key.to_owned(), nearest }
     })
 }
@@ -289,7 +298,8 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    /// The value of `key` with its origin; the default where nobody said anything.
+    /// The value of `key` with its origin; where nobody said anything that of the key which holds
+    /// in its place, or else the default.
     pub(super) fn text(&self, key: &str) -> Setting {
         let Layers { flags, environment, file } = self.layers;
         let own = self.cloud.map(|cloud| in_file(Some(cloud), key));
@@ -298,14 +308,18 @@ impl View<'_> {
             .or_else(|| environment.get(key))
             .or_else(|| own.and_then(|own| file.get(&own)))
             .or_else(|| file.get(key));
-        let (value, origin) =
-            said.cloned().unwrap_or_else(|| (self.default(key).to_owned(), Origin::Default));
+        let (value, origin) = said.cloned().unwrap_or_else(|| self.unsaid(key));
         Setting { key: key.to_owned(), value, origin }
     }
 
-    fn default(&self, key: &str) -> &'static str {
+    fn unsaid(&self, key: &str) -> (String, Origin) {
         let key = keys::find(key).expect("only keys of the table are asked for");
-        if self.cloud.is_none() { key.embedded } else { key.elsewhere }
+        if let Some(name) = key.general {
+            let Setting { value, origin, .. } = self.text(name);
+            return (value, Origin::Key { name, origin: Box::new(origin) });
+        }
+        let default = if self.cloud.is_none() { key.embedded } else { key.elsewhere };
+        (default.to_owned(), Origin::Default)
     }
 
     /// The value, if it is not empty.
@@ -319,9 +333,13 @@ impl View<'_> {
         key: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
-        let setting = self.text(key);
-        read(&setting.value)
-            .map_err(|right| ConfigError::BadValue { setting: Box::new(setting), right })
+        let mut setting = self.text(key);
+        read(&setting.value).map_err(|right| {
+            if let Origin::Key { name, origin } = setting.origin {
+                (setting.key, setting.origin) = (name.to_owned(), *origin);
+            }
+            ConfigError::BadValue { setting: Box::new(setting), right }
+        })
     }
 
     pub(super) fn duration(&self, key: &str) -> Result<Duration, ConfigError> {
@@ -339,18 +357,36 @@ impl View<'_> {
         })
     }
 
-    pub(super) fn backoff(&self) -> Result<Backoff, ConfigError> {
+    pub(super) fn limits(&self) -> Result<Limits, ConfigError> {
+        Ok(Limits {
+            at_once: self.read("request.at-once", values::count)?,
+            per_second: self.read("request.per-second", values::rate)?,
+        })
+    }
+
+    pub(super) fn retries(&self) -> Result<Retries, ConfigError> {
+        Ok(Retries {
+            identity: self.backoff("identity")?,
+            compute: self.backoff("compute")?,
+            image: self.backoff("image")?,
+            network: self.backoff("network")?,
+            placement: self.backoff("placement")?,
+        })
+    }
+
+    fn backoff(&self, service: &str) -> Result<Backoff, ConfigError> {
+        let key = |part: &str| format!("retry.{service}.{part}");
         let attempts = |text: &str| {
             values::count(text)
                 .and_then(|count| count.try_into().map_err(|_| "fewer tries".to_owned()))
         };
         Ok(Backoff {
-            attempts: self.read("retry.attempts", attempts)?,
-            total: self.duration("retry.total")?,
-            first: self.duration("retry.first")?,
-            growth: self.read("retry.growth", values::growth)?,
-            ceiling: self.duration("retry.ceiling")?,
-            jitter: self.read("retry.jitter", values::share)?,
+            attempts: self.read(&key("attempts"), attempts)?,
+            total: self.duration(&key("total"))?,
+            first: self.duration(&key("first"))?,
+            growth: self.read(&key("growth"), values::growth)?,
+            ceiling: self.duration(&key("ceiling"))?,
+            jitter: self.read(&key("jitter"), values::share)?,
         })
     }
 }

@@ -5,8 +5,10 @@
 //! (`pace.boot.limit`), in the file as tables, in the environment in capitals with underscores
 //! (`WHIMBREL_PACE_BOOT_LIMIT`), as a flag `--set pace.boot.limit=5m`. What stands in the file under
 //! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it. `allow`
-//! stands only there or in a flag, `cloud` and `journal` never there.
+//! stands only there or in a flag, `cloud` and `journal` never there. A key for one service alone
+//! (`retry.compute.attempts`), wherever it is set, comes before the one for all (`retry.attempts`).
 
+pub mod ci;
 pub mod clouds;
 mod keys;
 mod layers;
@@ -17,9 +19,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::wait::{Backoff, Pace};
+use crate::wait::{Backoff, Limits, Pace};
 
-pub use keys::{KEYS, Key};
+pub use keys::{Key, all as keys};
 pub use layers::{ConfigError, Layers, Origin, Setting};
 pub use values::{Change, Network, read_duration};
 
@@ -50,7 +52,7 @@ pub struct Config {
     pub allow: BTreeSet<Change>,
     /// The folder of the journals.
     pub journal: PathBuf,
-    /// Each key with its value as text and where that came from, in the order of [`KEYS`].
+    /// Each key with its value as text and where that came from, in the order of [`keys`].
     pub settings: Vec<Setting>,
 }
 
@@ -80,15 +82,39 @@ pub struct Paces {
     pub record: Pace,
 }
 
-/// How requests are bounded and tried again.
+/// How requests are bounded, paced and tried again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requests {
     /// Until a connection stands.
     pub connect: Duration,
     /// From a sent request to its whole answer.
     pub read: Duration,
-    /// How a request that is safe to repeat is tried again.
-    pub retry: Backoff,
+    /// How many go out at once and a second, for each project of the cloud.
+    pub limits: Limits,
+    /// How a request is tried again.
+    pub retry: Retries,
+}
+
+/// How a request is tried again, by its service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retries {
+    /// Keystone.
+    pub identity: Backoff,
+    /// Nova.
+    pub compute: Backoff,
+    /// Glance.
+    pub image: Backoff,
+    /// Neutron.
+    pub network: Backoff,
+    /// Placement.
+    pub placement: Backoff,
+}
+
+impl From<Backoff> for Retries {
+    /// The same for all services.
+    fn from(all: Backoff) -> Self {
+        Self { identity: all, compute: all, image: all, network: all, placement: all }
+    }
 }
 
 impl Config {
@@ -117,7 +143,8 @@ impl Config {
             requests: Requests {
                 connect: view.duration("request.connect")?,
                 read: view.duration("request.read")?,
-                retry: view.backoff()?,
+                limits: view.limits()?,
+                retry: view.retries()?,
             },
             image: view.optional("image"),
             flavor: view.optional("flavor"),
@@ -126,7 +153,7 @@ impl Config {
             member: view.optional("member"),
             allow: view.read("allow", values::changes)?,
             journal: PathBuf::from(view.text("journal").value),
-            settings: KEYS.iter().map(|key| view.text(key.name)).collect(),
+            settings: keys::all().map(|key| view.text(key.name)).collect(),
             cloud,
         })
     }

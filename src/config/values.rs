@@ -65,6 +65,14 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     number(text, 0.0..=1.0, "a number from 0 to 1, such as 0.2")
 }
 
+/// Reads how many there may be a second; nothing means any number.
+pub(super) fn rate(text: &str) -> Result<Option<f64>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    number(text, 0.01..=100_000.0, "a number from 0.01 to 100000, such as 20").map(Some)
+}
+
 fn number(text: &str, range: std::ops::RangeInclusive<f64>, right: &str) -> Result<f64, String> {
     text.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(|| right.to_owned())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::discover::{DiscoverError, Wanted};
-use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
+use crate::api::{self, ExchangeLog, Limiters, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
@@ -47,12 +47,12 @@ impl Shared {
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
-        let beat = Beat::default();
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, names, &beat)?;
+        let common = Common::new(config, names);
+        let operator = common.party(Account::Operator, clouds.cloud(name)?)?;
         let member = config
             .member
             .as_deref()
-            .map(|member| party(config, Account::Member, clouds.cloud(member)?, names, &beat));
+            .map(|member| common.party(Account::Member, clouds.cloud(member)?));
         Ok(Self { operator, member: member.transpose()? })
     }
 
@@ -62,9 +62,9 @@ impl Shared {
         embedded: &Embedded,
         names: &str,
     ) -> Result<Self, OpenError> {
-        let beat = Beat::default();
-        let operator = party(config, Account::Operator, embedded.operator.clone(), names, &beat)?;
-        let member = party(config, Account::Member, embedded.member.clone(), names, &beat)?;
+        let common = Common::new(config, names);
+        let operator = common.party(Account::Operator, embedded.operator.clone())?;
+        let member = common.party(Account::Member, embedded.member.clone())?;
         Ok(Self { operator, member: Some(member) })
     }
 
@@ -304,34 +304,46 @@ pub(crate) fn run_named_in(name: &str) -> Option<RunId> {
     (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
 }
 
-/// An account's way to a cloud; nothing is sent before it is used.
-fn party(
-    config: &Config,
-    account: Account,
-    entry: CloudEntry,
-    names: &str,
-    beat: &Beat,
-) -> Result<Party, OpenError> {
-    let settings = SessionSettings {
-        connect: config.requests.connect,
-        read: config.requests.read,
-        backoff: config.requests.retry,
-    };
-    let compute = Session::open(entry, settings)?.compute();
-    let wanted = Wanted {
-        image: config.image.clone(),
-        flavor: config.flavor.clone(),
-        network: config.network.clone(),
-        zone: config.zone.clone(),
-    };
-    Ok(Party {
-        account,
-        servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),
-        migrations: Feed::new(Migrations::new(compute.clone()), beat.clone()),
-        wanted,
-        boot: Arc::default(),
-        compute,
-    })
+/// What all parties of a cloud share.
+struct Common<'a> {
+    config: &'a Config,
+    /// What the names of the instances begin with.
+    names: &'a str,
+    settings: SessionSettings,
+    beat: Beat,
+}
+
+impl<'a> Common<'a> {
+    fn new(config: &'a Config, names: &'a str) -> Self {
+        let settings = SessionSettings {
+            connect: config.requests.connect,
+            read: config.requests.read,
+            retries: config.requests.retry,
+            limiters: Limiters::new(config.requests.limits),
+        };
+        Self { config, names, settings, beat: Beat::default() }
+    }
+
+    /// An account's way to the cloud; nothing is sent before it is used.
+    fn party(&self, account: Account, entry: CloudEntry) -> Result<Party, OpenError> {
+        let compute = Session::open(entry, self.settings.clone())?.compute();
+        let Config { image, flavor, network, zone, .. } = self.config;
+        let wanted = Wanted {
+            image: image.clone(),
+            flavor: flavor.clone(),
+            network: network.clone(),
+            zone: zone.clone(),
+        };
+        let servers = Servers::new(compute.clone(), self.names.to_owned());
+        Ok(Party {
+            account,
+            servers: Feed::new(servers, self.beat.clone()),
+            migrations: Feed::new(Migrations::new(compute.clone()), self.beat.clone()),
+            wanted,
+            boot: Arc::default(),
+            compute,
+        })
+    }
 }
 
 /// Logs an account in, before anything else is asked: of all that can be wrong with a cloud this

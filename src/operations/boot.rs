@@ -36,7 +36,7 @@ pub async fn together(
 ) -> Result<Vec<Instance>, Problem> {
     let party = cloud.party(account)?;
     let mut last = None;
-    for attempt in 0..cloud.requests.retry.attempts {
+    for attempt in 0..cloud.requests.retry.compute.attempts {
         let unique = cloud.unique_name(name, attempt);
         let (owned, by) = (cloud.clone(), party.clone());
         let request = async move {

@@ -76,6 +76,12 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
+/// As `2026-01-31T12:00:00.5Z`; a moment that no calendar has becomes the epoch.
+pub(super) fn moment(at: Timestamp) -> String {
+    let nanos = i32::try_from(at.nanos).unwrap_or(0);
+    jiff::Timestamp::new(at.seconds, nanos).unwrap_or_default().to_string()
+}
+
 /// From `earlier` to `later`; zero if the clock went backwards.
 pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     let since_epoch =

@@ -19,10 +19,10 @@ use tokio::task::{JoinSet, LocalSet};
 use super::cancel::Cancelled;
 use super::outcome::{Ended, Outcome, Verdict};
 use super::panics;
-use super::plan::{Meaning, Plan, Planned, PlannedScenario};
+use super::plan::{Plan, Planned, PlannedScenario};
+use super::refusal::{Introduction, refuse};
 use super::scenario::attempt;
 use super::telling::Teller;
-use crate::events::messages::run::Ci;
 use crate::events::stream::Speaker;
 
 /// What surrounds a scenario's steps. One value serves the whole run, from all its threads.
@@ -90,8 +90,8 @@ pub struct Settings {
     pub grace: Duration,
     /// Whether no more scenarios are started after one has failed; default no.
     pub fail_fast: bool,
-    /// The CI system that the environment tells of.
-    pub ci: Option<Ci>,
+    /// What the run says of itself before it begins.
+    pub introduction: Introduction,
 }
 
 impl Default for Settings {
@@ -104,7 +104,7 @@ impl Default for Settings {
             scenario_limit: Duration::from_secs(20 * 60),
             grace: Duration::from_secs(2 * 60),
             fail_fast: false,
-            ci: None,
+            introduction: Introduction::default(),
         }
     }
 }
@@ -125,8 +125,8 @@ pub(super) struct Shared<S: Surroundings> {
 ///
 /// Blocks the calling thread until the last scenario is cleaned up, so call it from a thread that
 /// no future needs. `runtime` must be running elsewhere: it drives timers and I/O. Scenarios tagged
-/// `@serial` run one by one after all others. With problems in the plan nothing is run, and the
-/// stream tells the undefined and ambiguous steps.
+/// `@serial` run one by one after all others. With problems in the plan nothing is run: see
+/// [`refuse`].
 pub fn run<S>(
     plan: Plan<S::World>,
     surroundings: Arc<S>,
@@ -138,11 +138,14 @@ pub fn run<S>(
 where
     S: Surroundings + Send + Sync + 'static,
 {
+    if !plan.problems().is_empty() {
+        return refuse(plan, None, &settings.introduction, speaker);
+    }
     panics::install();
     let stray = panics::stray_count();
     let teller = Teller::new(speaker);
-    teller.head(&plan, settings.ci.clone());
-    let Plan { planned, problems, run_id, .. } = plan;
+    teller.head(&plan, &settings.introduction);
+    let Plan { planned, run_id, .. } = plan;
     let shared = Arc::new(Shared {
         surroundings,
         settings,
@@ -153,31 +156,21 @@ where
         ended: Mutex::default(),
         internal_errors: Mutex::default(),
     });
-    if problems.is_empty() {
-        let (serial, parallel): (Vec<_>, Vec<_>) =
-            planned.into_iter().partition(|planned| planned.scenario.is_serial());
-        shared.drain(parallel, shared.settings.concurrency, runtime);
-        shared.drain(serial, 1, runtime);
-    } else {
-        for planned in planned {
-            let defined = |meaning: &Meaning<_>| matches!(meaning, Meaning::Defined(_));
-            if !planned.meanings.iter().all(defined) {
-                shared.teller.unplannable(&planned);
-            }
-            shared.not_started(&planned.scenario);
-        }
-    }
+    let (serial, parallel): (Vec<_>, Vec<_>) =
+        planned.into_iter().partition(|planned| planned.scenario.is_serial());
+    shared.drain(parallel, shared.settings.concurrency, runtime);
+    shared.drain(serial, 1, runtime);
     let mut scenarios = std::mem::take(&mut *locked(&shared.ended));
     scenarios.sort_by_key(|(index, _)| *index);
     let mut internal_errors = std::mem::take(&mut *locked(&shared.internal_errors));
     internal_errors.extend(panics::stray_since(stray));
     let outcome = Outcome {
         scenarios: scenarios.into_iter().map(|(_, ended)| ended).collect(),
-        problems,
+        problems: Vec::new(),
         interrupted: shared.cancelled.is_cancelled(),
         internal_errors,
     };
-    shared.teller.run_finished(run_id, &outcome);
+    shared.teller.run_finished(run_id, outcome.is_success(), outcome.ending());
     outcome
 }
 

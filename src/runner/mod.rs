@@ -21,6 +21,7 @@ mod lines;
 mod panics;
 mod phrase;
 mod pickles;
+mod refusal;
 mod scenario;
 mod telling;
 
@@ -35,6 +36,7 @@ pub use executor::{Failure, Settings, Surroundings, run};
 pub use outcome::{Ended, Outcome, Verdict};
 pub use plan::{Fit, Order, Plan, PlannedScenario, PlannedStep};
 pub use problem::Problem;
+pub use refusal::{Introduction, refuse};
 pub use selection::{Selection, SelectionError};
 pub use source::{Input, Source, SourceError};
 

@@ -2,6 +2,8 @@
 
 mod api_cloud;
 mod api_compute;
+mod api_limits;
+mod api_login;
 mod api_session;
 mod api_tls;
 mod audit;
@@ -9,6 +11,7 @@ mod cli_cloud;
 mod cli_config;
 mod cli_doctor;
 mod cli_exit;
+mod cli_messages;
 mod cli_report;
 mod cli_select;
 mod cli_sweep;

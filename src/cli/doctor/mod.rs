@@ -85,7 +85,15 @@ pub(super) fn doctor(doctor: &Doctor) -> Outcome {
     let more = [("--concurrency", "concurrency", concurrency)];
     let mut resolved = doctor.settings.resolve(&more)?;
     let retry = &mut resolved.config.requests.retry;
-    retry.attempts = retry.attempts.min(ATTEMPTS);
+    for service in [
+        &mut retry.identity,
+        &mut retry.compute,
+        &mut retry.image,
+        &mut retry.network,
+        &mut retry.placement,
+    ] {
+        service.attempts = service.attempts.min(ATTEMPTS);
+    }
     let plan = doctor.selecting.plan(&resolved)?;
     if !plan.problems().is_empty() {
         return Err(Stop::with_all(Exit::Usage, plan.problems()));

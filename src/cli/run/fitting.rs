@@ -18,13 +18,18 @@ pub(super) fn fit(plan: &mut Plan<ComputeWorld>, facts: &Facts) -> Option<AtOnce
     facts.at_once(&side_by_side.map(needs_of).collect::<Vec<_>>())
 }
 
+/// The first line of every report.
+pub(super) fn title() -> String {
+    format!("whimbrel {}", env!("CARGO_PKG_VERSION"))
+}
+
 /// What the report says before anything happens.
 pub(super) fn heading(
     target: &[String],
     limited: Option<AtOnce>,
     resolved: &Resolved,
 ) -> Vec<String> {
-    let mut heading = vec![format!("whimbrel {}", env!("CARGO_PKG_VERSION"))];
+    let mut heading = vec![title()];
     heading.extend_from_slice(target);
     let felt = limited.filter(|limited| limited.scenarios < resolved.config.concurrency);
     heading.extend(felt.map(|limited| limited.to_string()));

@@ -2,18 +2,20 @@
 
 mod ending;
 mod fitting;
+mod kept;
 mod planned;
+mod record;
 mod reports;
 mod selecting;
+mod telling;
 
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 
 use clap::Args;
 
 use crate::control::{Site, Target};
 use crate::events::names::RunId;
-use crate::events::stream::Speaker;
+use crate::events::outcome::Ending;
 use crate::report::shell_word;
 use crate::runner::{self, cancel};
 
@@ -24,8 +26,10 @@ use super::{Exit, Outcome, Stop};
 use ending::{exit_of, settle};
 use fitting::{fit, heading};
 use planned::print_plan;
-use reports::Reports;
+use reports::Recording;
+pub(super) use reports::{Reports, Shown};
 pub(super) use selecting::Selecting;
+use telling::Telling;
 
 /// Runs features on a cloud.
 #[derive(Debug, Args)]
@@ -42,6 +46,8 @@ pub(super) struct Run {
     #[arg(long, help_heading = "Execution")]
     plan: bool,
     #[command(flatten)]
+    recording: Recording,
+    #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
     settings: Settings,
@@ -52,17 +58,18 @@ pub(super) fn run(run: &Run) -> Outcome {
     let concurrency = run.concurrency.map(|count| count.to_string());
     let resolved = run.settings.resolve(&[("--concurrency", "concurrency", concurrency)])?;
     let mut plan = run.selecting.plan(&resolved)?;
-    if !plan.problems().is_empty() {
-        return Err(Stop::with_all(Exit::Usage, plan.problems()));
-    }
-    if plan.is_empty() {
-        let message = "nothing ran: no scenario is selected".to_owned();
-        return Err(Stop { exit: Exit::NothingRan, message });
-    }
     if run.plan {
         return print_plan(&resolved, plan);
     }
-    let files = run.reports.open()?;
+    let telling = Telling::open(run, &resolved)?;
+    if !plan.problems().is_empty() {
+        let stop = Stop::with_all(Exit::Usage, plan.problems());
+        return Err(telling.refused(plan, None, stop));
+    }
+    if plan.is_empty() {
+        let message = "nothing ran: no scenario is selected".to_owned();
+        return Err(telling.refused(plan, None, Stop { exit: Exit::NothingRan, message }));
+    }
     let runtime = super::runtime()?;
     let mut signals = runtime.block_on(async { Signals::listen() });
     let opening = async {
@@ -71,20 +78,23 @@ pub(super) fn run(run: &Run) -> Outcome {
             () = signals.next() => None,
         }
     };
-    let Some(target) = runtime.block_on(opening) else {
-        // The answer to a name that is being looked up is not waited for.
-        runtime.shutdown_background();
-        let message = "stopped before anything was run".to_owned();
-        return Err(Stop { exit: Exit::Interrupted, message });
+    let target = match runtime.block_on(opening) {
+        Some(Ok(target)) => target,
+        Some(Err(stop)) => return Err(telling.refused(plan, Some(Ending::Unusable), stop)),
+        None => {
+            // The answer to a name that is being looked up is not waited for.
+            runtime.shutdown_background();
+            let message = "stopped before anything was run".to_owned();
+            let stop = Stop { exit: Exit::Interrupted, message };
+            return Err(telling.refused(plan, Some(Ending::Interrupted), stop));
+        }
     };
-    let target = target?;
     let limited = fit(&mut plan, target.facts());
 
     let journal = target.journal().clone();
     let heading = heading(target.heading(), limited, &resolved);
     let (canceller, cancelled) = cancel::channel();
     runtime.spawn(signals::obey(signals, canceller, journal.clone()));
-    let (say, hear) = channel();
     let concurrency = resolved.config.concurrency;
     let settings = runner::Settings {
         concurrency: limited.map_or(concurrency, |limited| limited.scenarios.min(concurrency)),
@@ -92,26 +102,16 @@ pub(super) fn run(run: &Run) -> Outcome {
         scenario_limit: resolved.config.deadlines.scenario,
         grace: resolved.config.deadlines.clean_up,
         fail_fast: run.fail_fast,
+        introduction: telling.introduction(heading),
         ..runner::Settings::default()
     };
     let handle = runtime.handle().clone();
-    let running = std::thread::spawn(move || {
-        let speaker = Speaker::into_channel(say);
+    let (ran, told) = telling.during(move |speaker| {
         runner::run(plan, Arc::new(OnTarget(target)), settings, speaker, cancelled, &handle)
-    });
-    let told = run.reports.tell(&hear, heading, run.rerun());
-    let Ok(ran) = running.join() else {
-        return Err(Stop {
-            exit: Exit::Internal,
-            message: "the runner panicked; that is a bug".to_owned(),
-        });
-    };
+    })?;
     // First, because a report that can't be written says nothing of what is left.
-    let settled = settle(journal);
-    let reported =
-        told.map_err(|error| Stop::new(Exit::Internal, &error)).and_then(|told| files.write(&told));
-    let ends = [settled, reported].map(|end| end.unwrap_or_else(Stop::tell));
-    Ok(ends.into_iter().fold(exit_of(&ran), Exit::or))
+    let ends = std::iter::once(settle(journal)).chain(told.write());
+    Ok(ends.map(|end| end.unwrap_or_else(Stop::tell)).fold(exit_of(&ran), Exit::or))
 }
 
 async fn open(resolved: &Resolved) -> Result<Target, Stop> {

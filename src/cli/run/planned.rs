@@ -23,6 +23,13 @@ use super::fitting::{fit, heading};
 /// Looks at the target as a run does, and prints what would come then. Nothing is created, no
 /// journal begun.
 pub(super) fn print_plan(resolved: &Resolved, mut plan: Plan<ComputeWorld>) -> Outcome {
+    if !plan.problems().is_empty() {
+        return Err(Stop::with_all(Exit::Usage, plan.problems()));
+    }
+    if plan.is_empty() {
+        let message = "nothing ran: no scenario is selected".to_owned();
+        return Err(Stop { exit: Exit::NothingRan, message });
+    }
     let Resolved { config, environment, folder, .. } = resolved;
     let looking = async {
         let site = Site::open_to_look(config.clone(), RunId::random(), environment, folder).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::{Answer, Expect, Request, RequestError, Service};
+use crate::api::{Answer, RequestError, Service};
 use crate::control::{Party, Site};
 use crate::journal::Account;
 
@@ -68,9 +68,8 @@ async fn identity(party: &Party) -> (Vec<Finding>, bool) {
     let session = party.compute.session();
     let entry = session.cloud();
     let asked = Asked { service: Service::Identity, url: Some(entry.auth_url.clone()), entry };
-    let request = Request::get(Service::Identity, "/").anonymous().expect(Expect::Any);
     let url = &entry.auth_url;
-    let answer: Answer = match session.call(request).await {
+    let answer: Answer = match session.before_login().await {
         Err(error) => {
             let found = format!("{url}: {}", why(&error));
             return (vec![Finding::problem(Check::Identity, found, asked.remedy(&error))], false);

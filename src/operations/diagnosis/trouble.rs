@@ -59,7 +59,7 @@ impl Asked<'_> {
                 let url = Some(self.entry.auth_url.clone());
                 Asked { service: Service::Identity, url, entry: self.entry }.remedy(inner)
             }
-            RequestErrorKind::Status { got: 429, .. } => {
+            RequestErrorKind::OnHold { .. } | RequestErrorKind::Status { got: 429, .. } => {
                 "wait; the cloud limits how often it may be asked".to_owned()
             }
             RequestErrorKind::Status { got: 500.., .. } => format!(

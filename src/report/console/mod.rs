@@ -33,23 +33,12 @@ pub struct Options {
     pub verbose: bool,
     /// Columns. Live lines are cut to it, times end at it (at most at column 100).
     pub width: usize,
-    /// The first lines: what runs against which target.
-    pub heading: Vec<String>,
-    /// The command that reruns a scenario if its `path:line` is appended, such as `whimbrel run`.
-    pub rerun_prefix: String,
 }
 
 impl Default for Options {
     /// Plain text for a log, 100 columns wide.
     fn default() -> Self {
-        Self {
-            colour: ColorChoice::Never,
-            live: false,
-            verbose: false,
-            width: 100,
-            heading: Vec::new(),
-            rerun_prefix: "whimbrel run".to_owned(),
-        }
+        Self { colour: ColorChoice::Never, live: false, verbose: false, width: 100 }
     }
 }
 
@@ -64,7 +53,6 @@ pub struct Console<W> {
     under: Option<String>,
     /// For attempts that failed: up to which step they have been told.
     told: HashMap<At, usize>,
-    began: bool,
     ended: bool,
 }
 
@@ -84,7 +72,6 @@ impl<W: io::Write> Console<W> {
             options,
             under: None,
             told: HashMap::new(),
-            began: false,
             ended: false,
         }
     }
@@ -114,27 +101,19 @@ impl<W: io::Write> Console<W> {
         if self.ended {
             return Ok(());
         }
-        let mut lines = self.beginning();
-        lines.extend(self.ending());
+        let lines = self.ending();
         self.print(&lines)
-    }
-
-    fn beginning(&mut self) -> Vec<String> {
-        if std::mem::replace(&mut self.began, true) {
-            return Vec::new();
-        }
-        let heading = self.options.heading.iter();
-        heading.map(|line| clean_line(line)).collect()
     }
 
     fn ending(&mut self) -> Vec<String> {
         self.ended = true;
         self.live.stop();
-        ending::lines(&self.run, self.paint, &self.options.rerun_prefix)
+        ending::lines(&self.run, self.paint)
     }
 
     fn lines_for(&mut self, change: Change) -> Vec<String> {
         match change {
+            Change::Introduced => self.run.about.heading.iter().map(|it| clean_line(it)).collect(),
             Change::Began(at) => {
                 if let Some((scenario, _)) = self.run.at(at) {
                     self.live.begin(at, clean_line(&scenario.title));
@@ -286,10 +265,9 @@ impl<W: io::Write> Listener for Console<W> {
     fn hear(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Said(envelope) => {
-                let mut lines = self.beginning();
                 let change = self.run.hear(envelope);
                 self.live.planned(self.run.scenarios.len());
-                lines.extend(self.lines_for(change));
+                let lines = self.lines_for(change);
                 self.print(&lines)
             }
             Event::Waiting { test_case_started_id, what } => {

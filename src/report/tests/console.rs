@@ -20,14 +20,7 @@ fn told(script: &Script, options: Options) -> String {
 }
 
 fn plain(script: &Script) -> String {
-    told(script, with_heading())
-}
-
-fn with_heading() -> Options {
-    Options {
-        heading: vec!["whimbrel 0.1.0 on the embedded cloud, Nova 34.0.0".to_owned()],
-        ..Options::default()
-    }
+    told(script, Options::default())
 }
 
 #[test]
@@ -142,7 +135,7 @@ fn a_failure_is_told_before_clean_up_has_ended() {
 #[test]
 fn colour_adds_nothing_but_colour() {
     for script in [samples::red(), samples::outlines(), samples::killed()] {
-        let coloured = Options { colour: ColorChoice::Always, ..with_heading() };
+        let coloured = Options { colour: ColorChoice::Always, ..Options::default() };
         let coloured = told(&script, coloured);
         assert!(coloured.contains("\u{1b}["));
         let stripped = anstream::adapter::strip_str(&coloured).to_string();

@@ -4,7 +4,7 @@ mod plan;
 
 use std::collections::HashMap;
 
-use crate::events::evidence::{ExchangeLine, SeenState, Timeline};
+use crate::events::evidence::{About, ExchangeLine, SeenState, Timeline};
 use crate::events::messages::run::{
     Attachment, Exception, Hook, HookType, Meta, ParseError, Product, SourceReference,
     TestCaseFinished, TestCaseStarted, TestRunFinished, TestRunHookFinished, TestRunHookStarted,
@@ -91,6 +91,15 @@ impl Script {
         }
         script.hook("open the target", Some(HookType::BeforeTestRun), 30);
         script.say(Envelope::TestRunStarted(TestRunStarted { timestamp: script.now(), id: None }));
+        let about = About {
+            heading: vec!["whimbrel 0.1.0 on the embedded cloud, Nova 34.0.0".to_owned()],
+            ..About::default()
+        };
+        script.say(Envelope::Attachment(Attachment {
+            body: about.to_json(),
+            media_type: stream::ABOUT.to_owned(),
+            ..Attachment::default()
+        }));
         script
     }
 
@@ -245,6 +254,7 @@ impl Script {
                 path: path.to_owned(),
                 outcome: outcome.to_owned(),
                 duration_ms: 9 + at_ms % 7,
+                held_ms: 0,
                 request_id: (!id.is_empty()).then(|| id.to_owned()),
                 microversion: compute.then(|| "2.96".to_owned()),
             }
