@@ -355,9 +355,9 @@ impl View<'_> {
     pub(super) fn group_keys(&self) -> BTreeSet<String> {
         let Layers { flags, environment, file } = self.layers;
         let own = self.cloud.map(|cloud| in_file(Some(cloud), ""));
-        let of_file = file.keys().map(|key| {
-            own.as_ref().and_then(|own| key.strip_prefix(own.as_str())).unwrap_or(key)
-        });
+        let of_file = file
+            .keys()
+            .map(|key| own.as_ref().and_then(|own| key.strip_prefix(own.as_str())).unwrap_or(key));
         let said = flags.keys().chain(environment.keys()).map(String::as_str).chain(of_file);
         said.filter(|key| key.starts_with(GROUPS)).map(str::to_owned).collect()
     }

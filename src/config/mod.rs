@@ -111,7 +111,9 @@ impl Config {
             order: view.read("order", values::order)?,
             groups: groups
                 .iter()
-                .map(|key| Ok((key[keys::GROUPS.len()..].to_owned(), view.read(key, values::count)?)))
+                .map(|key| {
+                    Ok((key[keys::GROUPS.len()..].to_owned(), view.read(key, values::count)?))
+                })
                 .collect::<Result<_, ConfigError>>()?,
             deadlines: Deadlines {
                 step: view.duration("deadline.step")?,

@@ -15,7 +15,7 @@ mod watch;
 
 pub use access::Elsewhere;
 pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
-pub use need::{AtOnce, Facts, Need, Room};
+pub use need::{Facts, Need, Room};
 pub use pending::Pending;
 pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};

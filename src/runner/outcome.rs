@@ -13,6 +13,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// Whether the run was cancelled.
     pub interrupted: bool,
+    /// The run's deadline, if it kept a scenario from starting or ended one.
+    pub out_of_time: Option<Duration>,
     /// Panics outside steps, one line each: bugs of ours.
     pub internal_errors: Vec<String>,
 }
@@ -98,6 +100,7 @@ impl Outcome {
         self.problems.is_empty()
             && self.internal_errors.is_empty()
             && !self.interrupted
+            && self.out_of_time.is_none()
             && self.failed() == 0
             && self.not_started() == 0
             && self.left_behind() == 0
@@ -114,6 +117,9 @@ impl Outcome {
         };
         add(self.internal_errors.len(), "internal errors");
         add(self.problems.len(), "problems before the start");
+        if let Some(limit) = self.out_of_time {
+            parts.insert(0, format!("the run's deadline of {limit:?} has passed"));
+        }
         if self.interrupted {
             parts.insert(0, "interrupted".to_owned());
         }

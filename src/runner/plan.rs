@@ -9,7 +9,9 @@ use super::Ids;
 use super::catalogue::{Catalogue, Caught, Found};
 use super::document::{Case, Document, Library};
 use super::problem::{Problem, Problems};
+use super::queue::{Take, group_resource};
 use super::selection::{Selection, SelectionError, by_line};
+use crate::config::is_group_name;
 use crate::events::hooks;
 use crate::events::messages::pickle::Pickle;
 use crate::events::messages::run::{HookType, StepMatchArgumentsList, TestCase, TestStep};
@@ -31,6 +33,8 @@ pub struct Fit {
     pub skip: Option<String>,
     /// Whether others would feel what it does, so that it has to run alone.
     pub alone: bool,
+    /// What it takes of what the target has not enough of for all.
+    pub takes: Vec<Take>,
 }
 
 /// A scenario, or a row of an outline, that will run.
@@ -48,6 +52,8 @@ pub struct PlannedScenario {
     pub skip: Option<String>,
     /// Whether it runs alone because of what it does to the target.
     pub alone: bool,
+    /// What it takes while it runs: 1 of each of its groups, and what the target has too little of.
+    pub takes: Vec<Take>,
     pub(super) test_case: TestCase,
     /// The id of its one attempt.
     pub(super) started_id: String,
@@ -173,6 +179,7 @@ pub struct Plan<W> {
     pub(super) hook_ids: Vec<(Hook, String)>,
     pub(super) run_id: String,
     pub(super) problems: Vec<Problem>,
+    order: Order,
 }
 
 impl<W> Plan<W> {
@@ -202,7 +209,7 @@ impl<W> Plan<W> {
             .collect();
         let mut problems: Vec<Problem> =
             library.broken.iter().cloned().map(Problem::Broken).collect();
-        problems.append(&mut planner.problems.all);
+        problems.extend(planner.problems.placed_in(&library));
         Ok(Self {
             planned,
             problems,
@@ -214,6 +221,7 @@ impl<W> Plan<W> {
             hook_ids: planner.hook_ids,
             run_id: planner.run_id,
             library,
+            order,
         })
     }
 
@@ -226,7 +234,17 @@ impl<W> Plan<W> {
     pub fn fit(&mut self, fit: impl Fn(&PlannedScenario) -> Fit) {
         let scenarios = self.planned.iter_mut().map(|planned| &mut planned.scenario);
         for scenario in scenarios.filter(|it| it.skip.is_none()) {
-            Fit { skip: scenario.skip, alone: scenario.alone } = fit(scenario);
+            let Fit { skip, alone, takes } = fit(scenario);
+            (scenario.skip, scenario.alone) = (skip, alone);
+            scenario.takes.extend(takes);
+        }
+    }
+
+    /// The seed that shuffled it, if it is not in the order in which it was written.
+    pub fn seed(&self) -> Option<u64> {
+        match self.order {
+            Order::Written => None,
+            Order::Random(seed) => Some(seed),
         }
     }
 
@@ -300,7 +318,8 @@ impl<'a, W> Planner<'a, W> {
         let mut meanings = Vec::new();
         for (pickle_step, case_step) in case.pickle.steps.iter().zip(case.steps) {
             let step = case_step.step;
-            let line = case_step.location.line;
+            let location = case_step.location;
+            let line = location.line;
             let id = self.ids.next();
             steps.push(PlannedStep {
                 keyword: step.keyword.trim().to_owned(),
@@ -309,7 +328,7 @@ impl<'a, W> Planner<'a, W> {
                 id: id.clone(),
             });
             let found = self.look_up(&step);
-            self.problems.note(self.catalogue, &step, &found, &case.pickle.uri, line);
+            self.problems.note(self.catalogue, &step, &found, &case.pickle.uri, location);
             let (ids, lists) = self.matches(&found);
             test_steps.push(TestStep {
                 id,
@@ -321,6 +340,7 @@ impl<'a, W> Planner<'a, W> {
             meanings.push(self.meaning(found, step));
         }
         test_steps.extend(self.hook_steps(HookType::AfterTestCase));
+        let takes = self.groups(&case.pickle);
         let nothing = steps.is_empty().then(|| "it has no steps".to_owned());
         let scenario = PlannedScenario {
             test_case: TestCase {
@@ -335,10 +355,34 @@ impl<'a, W> Planner<'a, W> {
             steps,
             skip: nothing,
             alone: false,
+            takes,
             started_id: self.ids.next(),
             index,
         };
         Planned { scenario, meanings }
+    }
+
+    /// 1 of each group that its tags name.
+    fn groups(&mut self, pickle: &Pickle) -> Vec<Take> {
+        let mut takes: Vec<Take> = Vec::new();
+        for tag in &pickle.tags {
+            let Some(rest) = tag.name.strip_prefix("@group") else { continue };
+            let named = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+            match named.filter(|name| is_group_name(name)) {
+                Some(name) => {
+                    let take = Take { resource: group_resource(name), amount: 1 };
+                    if !takes.contains(&take) {
+                        takes.push(take);
+                    }
+                }
+                None if named.is_some() || rest.is_empty() || rest.starts_with('(') => {
+                    self.problems.bad_group(&tag.name, &pickle.uri);
+                }
+                // Another tag, such as `@grouped`.
+                None => {}
+            }
+        }
+        takes
     }
 
     fn hook_steps(&mut self, ty: HookType) -> Vec<TestStep> {

@@ -7,10 +7,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use terminal_size::terminal_size_of;
 
 use crate::events::stream::{Event, Listener};
 use crate::report::console::{Console, Options};
 use crate::report::{Run as Told, junit};
+use crate::runner::{Problem, drawn};
 
 use super::super::output::WhileRead;
 use super::super::{Exit, Outcome, Stop};
@@ -37,9 +39,9 @@ enum Colour {
 }
 
 impl Colour {
-    fn choice(self) -> anstream::ColorChoice {
+    fn choice(self, out: &impl anstream::stream::RawStream) -> anstream::ColorChoice {
         match self {
-            Self::Auto => anstream::AutoStream::choice(&io::stdout()),
+            Self::Auto => anstream::AutoStream::choice(out),
             Self::Always => anstream::ColorChoice::Always,
             Self::Never => anstream::ColorChoice::Never,
         }
@@ -52,34 +54,64 @@ impl Reports {
         Ok(Files { junit: self.junit.as_deref().map(JunitFile::open).transpose()? })
     }
 
-    /// Shows events until the run has said its last.
+    /// What stops a run before it begins: drawn where a terminal shows it, and plain elsewhere.
+    pub(super) fn refuse(&self, problems: &[Problem]) -> Stop {
+        let stderr = io::stderr();
+        if !stderr.is_terminal() {
+            return Stop::with_all(Exit::Usage, problems);
+        }
+        let colour = self.color.choice(&stderr) != anstream::ColorChoice::Never;
+        let width = terminal_size_of(&stderr).map_or(80, |(width, _)| width.0.into());
+        let message = format!("nothing is run\n\n{}", drawn(problems, colour, width));
+        Stop { exit: Exit::Usage, message }
+    }
+
+    /// Shows events until the run has said its last; whenever it is asked, who waits for what.
     pub(super) fn tell(
         &self,
         hear: &Receiver<Event>,
-        heading: Vec<String>,
-        rerun_prefix: String,
+        asked: &Receiver<()>,
+        shape: Shape,
     ) -> io::Result<Told> {
-        let colour = self.color.choice();
         let stdout = io::stdout();
+        let colour = self.color.choice(&stdout);
+        let size = || terminal_size_of(io::stdout()).map(|(width, height)| (width.0, height.0));
         let options = Options {
             colour,
             live: stdout.is_terminal(),
             verbose: self.verbose,
-            heading,
-            rerun_prefix,
+            heading: shape.heading,
+            rerun_prefix: shape.rerun_prefix,
+            side_by_side: shape.side_by_side,
             ..Options::default()
         };
         let mut console = Console::new(WhileRead::new(stdout.lock()), options);
         loop {
+            if let Some((width, height)) = size() {
+                console.fit(width.into(), height.into());
+            }
             match hear.recv_timeout(Duration::from_millis(100)) {
                 Ok(event) => console.hear(&event)?,
                 Err(RecvTimeoutError::Timeout) => console.tick()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            if asked.try_recv().is_ok() {
+                console.tell_who_waits()?;
+            }
         }
         console.finish()?;
         Ok(console.run().clone())
     }
+}
+
+/// What a console report is told of its run.
+pub(super) struct Shape {
+    /// The first lines.
+    pub(super) heading: Vec<String>,
+    /// The command that runs a scenario again.
+    pub(super) rerun_prefix: String,
+    /// Whether scenarios of several features may end in turn.
+    pub(super) side_by_side: bool,
 }
 
 /// The files that reports go to.

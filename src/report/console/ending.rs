@@ -8,7 +8,7 @@ use crate::report::text::{Paint, clean_line, many, shell_word, span};
 
 /// A list of the slowest is news only if there are more than it holds.
 const SLOWEST: usize = 5;
-/// How many scenarios are named for one reason to skip.
+/// How many scenarios are named that were skipped for one reason, or not started.
 const NAMED: usize = 5;
 
 pub(super) fn lines(run: &Run, paint: Paint, rerun: &str) -> Vec<String> {
@@ -18,6 +18,7 @@ pub(super) fn lines(run: &Run, paint: Paint, rerun: &str) -> Vec<String> {
         skipped(run, &summary, paint),
         flaky(run, &summary, paint),
         unfinished(run, paint),
+        not_started(run, paint),
         left_behind(run, &summary, paint),
         failures(run, &summary, paint, rerun),
         counts(run, &summary, paint),
@@ -88,6 +89,21 @@ fn unfinished(run: &Run, paint: Paint) -> Vec<String> {
         if let Some(step) = last.running() {
             lines.push(format!("    {}", clean_line(&step.sentence())));
         }
+    }
+    lines
+}
+
+/// What the run did not come to, because it was stopped or something had failed.
+fn not_started(run: &Run, paint: Paint) -> Vec<String> {
+    let left = run.scenarios.iter().filter(|it| it.verdict() == Verdict::NotStarted);
+    let paths: Vec<String> = left.map(path).collect();
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![paint.strong("Not started")];
+    lines.extend(paths.iter().take(NAMED).map(|path| format!("  {path}")));
+    if paths.len() > NAMED {
+        lines.push(format!("  and {} more", paths.len() - NAMED));
     }
     lines
 }

@@ -102,7 +102,7 @@ impl Script {
     pub fn envelopes(&self) -> Vec<Envelope> {
         let said = self.events.iter().filter_map(|event| match event {
             Event::Said(envelope) => Some(envelope.as_ref().clone()),
-            Event::Waiting { .. } => None,
+            Event::Waiting { .. } | Event::Noted(_) => None,
         });
         said.collect()
     }
