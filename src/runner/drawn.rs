@@ -94,7 +94,8 @@ impl fmt::Display for Shown {
 
 /// `problems` for a terminal of `width` columns.
 pub fn drawn(problems: &[Problem], colour: bool, width: usize) -> String {
-    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    theme.characters.underline = '^';
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(width)
         .with_links(false)
@@ -139,7 +140,7 @@ impl Diagnostic for Drawing {
         let rest = spot.line[offset..].trim_end();
         let first = rest.chars().next().map_or(0, char::len_utf8);
         let length = if self.0.whole { rest.len() } else { first };
-        Some(Box::new(std::iter::once(LabeledSpan::new(Some("here".to_owned()), offset, length))))
+        Some(Box::new(std::iter::once(LabeledSpan::new(None, offset, length))))
     }
 }
 

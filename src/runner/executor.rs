@@ -320,6 +320,7 @@ where
         {
             running.spawn_local(one(shared.clone(), planned, taken, worker));
         }
+        shared.watchdog.slot(worker).keeps(running.len());
         // Whatever does not fit now fits once all that runs has ended, here or on other threads.
         let waits = running.len() < slots && !shared.is_over();
         if running.is_empty() && !waits {
@@ -353,11 +354,9 @@ where
         &planned.scenario,
         Verdict::Failed { at: place, message: "the runner itself panicked".to_owned() },
     );
-    let entered = shared.watchdog.slot(worker).enter();
     let attempt = AssertUnwindSafe(attempt(&shared, planned, worker)).catch_unwind();
     // Its panic is among the stray ones already.
     let ended = attempt.await.unwrap_or(broken);
-    drop(entered);
     shared.note(index, ended);
     shared.give_back(taken);
 }

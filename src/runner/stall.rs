@@ -44,10 +44,9 @@ struct Polling {
 }
 
 impl Slot {
-    /// Counts a scenario of this worker, until what is returned is dropped.
-    pub(super) fn enter(&self) -> Entered<'_> {
-        self.running.fetch_add(1, Ordering::Relaxed);
-        Entered(self)
+    /// How many scenarios its worker keeps going.
+    pub(super) fn keeps(&self, running: usize) {
+        self.running.store(running, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Polling>> {
@@ -85,15 +84,6 @@ impl Slot {
             )),
         }
         Some(told)
-    }
-}
-
-/// A scenario of a worker; see [`Slot::enter`].
-pub(super) struct Entered<'a>(&'a Slot);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -209,7 +199,7 @@ mod tests {
         let after = |seconds| began + Duration::from_secs(seconds);
         let slot = polling(began, Some(after(30)));
         let limit = Duration::from_secs(10);
-        let _others = [slot.enter(), slot.enter(), slot.enter()];
+        slot.keeps(3);
         assert_eq!(slot.news(limit, after(9)), None);
         insta::assert_snapshot!(slot.news(limit, after(10)).unwrap(), @r"
         stalled: One moves

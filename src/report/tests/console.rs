@@ -66,12 +66,18 @@ fn whoever_finishes_first_is_told_first() {
 fn side_by_side_each_line_tells_its_file() {
     let options = Options { side_by_side: true, ..with_heading() };
     assert_snapshot!(told(&samples::interleaved(), options));
-    let one_file = Options { side_by_side: true, ..with_heading() };
-    assert_eq!(
-        told(&samples::green(), one_file),
-        plain(&samples::green()),
-        "one file has one heading"
-    );
+}
+
+#[test]
+fn one_file_has_one_heading_also_side_by_side() {
+    let mut script = Script::begun();
+    for name in ["One", "Two"] {
+        let mut case = script.plan(samples::BOOT.0, "Boot", name, &["When it runs"]);
+        script.pass(&mut case, 10);
+    }
+    script.over(true);
+    let side_by_side = Options { side_by_side: true, ..with_heading() };
+    assert_eq!(told(&script, side_by_side), plain(&script));
 }
 
 #[test]
