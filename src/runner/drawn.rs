@@ -94,7 +94,8 @@ impl fmt::Display for Shown {
 
 /// `problems` for a terminal of `width` columns.
 pub fn drawn(problems: &[Problem], colour: bool, width: usize) -> String {
-    let mut theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut theme =
+        if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     theme.characters.underline = '^';
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(width)

@@ -1,8 +1,10 @@
 //! A scenario in the report, when it has ended or failed.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::report::failure::{self, indented};
 use crate::report::fold::{At, Attempt, Scenario, Verdict};
-use crate::report::text::{Paint, clean_line, ends_at, span};
+use crate::report::text::{Paint, clean_line, ends_at, fitted, span};
 
 /// How the line of a scenario is laid out.
 pub(super) struct Shape {
@@ -11,6 +13,8 @@ pub(super) struct Shape {
     pub(super) paint: Paint,
     /// Where times end.
     pub(super) column: usize,
+    /// Whether a name gives way where its line would not fit: on a terminal, which breaks it.
+    pub(super) cuts: bool,
 }
 
 impl Shape {
@@ -24,7 +28,9 @@ impl Shape {
 
     fn timed(&self, mark: &str, name: &str, attempt: &Attempt) -> String {
         let took = span(attempt.took());
-        let (left, plain) = self.begun(mark, name);
+        let around = self.begun(mark, "").1.width() + took.width() + 2;
+        let room = if self.cuts { self.column.saturating_sub(around) } else { usize::MAX };
+        let (left, plain) = self.begun(mark, &fitted(name, room));
         ends_at(self.column, &left, &plain, &took, |took| self.paint.quiet(took))
     }
 }

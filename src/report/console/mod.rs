@@ -321,6 +321,7 @@ fn shape(labels: &mut Labels, run: &Run, options: &Options, at: At) -> Shape {
         label: uri.and_then(|uri| labels.of(run, uri)).map(str::to_owned),
         paint: Paint::of(options.colour),
         column: options.width.min(100),
+        cuts: options.live,
     }
 }
 

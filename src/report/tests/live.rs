@@ -120,6 +120,21 @@ fn a_low_terminal_shows_no_more_than_it_has_rows() {
 }
 
 #[test]
+fn on_a_narrow_terminal_no_line_of_what_passed_is_broken() {
+    let script = samples::interleaved();
+    let mut out = Vec::new();
+    let options = Options { live: true, width: 44, side_by_side: true, ..Options::default() };
+    let mut console = Console::with_clock(&mut out, options, clock);
+    for event in &script.events {
+        console.hear(event).unwrap();
+    }
+    let mut screen = Screen::default();
+    screen.show(&String::from_utf8(out).unwrap());
+    let passed: Vec<&String> = screen.lines.iter().filter(|it| it.contains("✔ together")).collect();
+    insta::assert_debug_snapshot!(passed, @"");
+}
+
+#[test]
 fn at_the_end_only_the_report_stands() {
     let script = samples::interleaved();
     let screen = screen_after(&script, script.events.len());
