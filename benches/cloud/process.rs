@@ -92,11 +92,14 @@ impl Process {
         seen
     }
 
-    /// Reads the rest of its log, and throws it away.
-    pub fn ignore_log(&mut self) {
-        if let Some(mut out) = self.out.take() {
-            std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-        }
+    /// The rest of its log.
+    pub fn take_log(&mut self) -> BufReader<ChildStdout> {
+        self.out.take().expect("nobody has taken it")
+    }
+
+    /// Where its clouds.yaml is.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// CPU time that it has used, in user and kernel, in steps of 10 ms.

@@ -5,6 +5,7 @@
 //! requests on any other.
 
 mod access;
+mod census;
 mod cloud;
 mod embedded;
 mod need;
@@ -14,9 +15,10 @@ mod target;
 mod watch;
 
 pub use access::Elsewhere;
+pub use census::Moved;
 pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
 pub use need::{Facts, Need, Room};
 pub use pending::Pending;
 pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};
-pub use watch::{Migrations, Servers};
+pub use watch::{Migrations, Records, Servers};

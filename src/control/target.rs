@@ -11,7 +11,7 @@ use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
-use crate::wait::Feed;
+use crate::wait::{Beat, Feed};
 
 use super::access;
 use super::cloud::{Cloud, Consumers, Party};
@@ -51,11 +51,12 @@ impl Shared {
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
         let names = run_prefix(run);
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names).await?;
+        let beat = Beat::default();
+        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names, &beat).await?;
         let member = match &config.member {
             None => None,
             Some(member) => {
-                Some(party(config, Account::Member, clouds.cloud(member)?, &names).await?)
+                Some(party(config, Account::Member, clouds.cloud(member)?, &names, &beat).await?)
             }
         };
         Ok(Self { operator, member })
@@ -246,9 +247,12 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
+                let beat = Beat::default();
                 let operator =
-                    party(&self.config, Account::Operator, embedded.operator, &prefix).await?;
-                let member = party(&self.config, Account::Member, embedded.member, &prefix).await?;
+                    party(&self.config, Account::Operator, embedded.operator, &prefix, &beat)
+                        .await?;
+                let member =
+                    party(&self.config, Account::Member, embedded.member, &prefix, &beat).await?;
                 (operator, Some(member), Some(Arc::new(embedded.cloud)))
             }
         };
@@ -288,6 +292,7 @@ async fn party(
     account: Account,
     entry: CloudEntry,
     names: &str,
+    beat: &Beat,
 ) -> Result<Party, OpenError> {
     let name = entry.name.clone();
     let settings = SessionSettings {
@@ -302,8 +307,8 @@ async fn party(
     let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
     Ok(Party {
         account,
-        servers: Feed::new(Servers::new(compute.clone(), names.to_owned())),
-        migrations: Feed::new(Migrations::new(compute.clone())),
+        servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),
+        migrations: Feed::new(Migrations::new(compute.clone()), beat.clone()),
         wanted,
         boot: Arc::default(),
         compute,

@@ -1,51 +1,32 @@
 //! Instances and migration records as the waits look at them: one request for all who look.
 //!
-//! A single key is asked for by itself. Several are asked for by one list of what has changed since
-//! the last, and the rest is remembered, but never for long: a list of changes does not show all of
-//! them. A deleted server keeps the time of its last change, and a migration record has none until
-//! it is first changed (Nova compares `updated_at`, which is null until then). What no list shows is
-//! asked for by itself.
+//! A single instance is asked for by itself. Several are asked for by one list of what has changed
+//! since the last, and the rest is remembered, but never for long: a list of changes does not show
+//! all of them. A deleted server keeps the time of its last change, and a migration record has none
+//! until it is first changed (Nova compares `updated_at`, which is null until then). What no list
+//! shows is asked for by itself.
 //!
-//! So this is for waits, which look again. A judgement asks directly.
+//! So this is for waits, which look again. A judgement asks directly: [`super::census`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
 
+use super::census::{Moved, at, before, records};
 use crate::api::RequestError;
-use crate::api::compute::{
-    Compute, Migration, MigrationFilter, MigrationStatus, Server, ServerFilter, Status,
-};
+use crate::api::compute::{Compute, Migration, MigrationFilter, Server, ServerFilter, Status};
 use crate::events::names::ServerId;
-use crate::wait::{Looks, Source};
+use crate::wait::{Look, Looks, Source};
 
 /// How long something may be remembered without being shown again.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// How far a list of changes reaches back before the newest change that was seen: the clocks of a
-/// cloud's services differ, and its times are whole seconds.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
-
-/// A list a fifth of a second at most, however many watch; less than that for few.
-fn spacing(watched: usize) -> Duration {
-    Duration::from_millis(10)
-        .saturating_mul(watched.try_into().unwrap_or(u32::MAX))
-        .min(Duration::from_millis(200))
-}
-
 /// The time from which on the next list is to show changes.
 fn next_since<'a>(times: impl Iterator<Item = &'a String>) -> Option<String> {
-    let newest: Timestamp = times.filter_map(|time| parse_time(time)).max()?;
-    Some((newest - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// Reads a time of the compute API, with or without the `Z` that some of its parts leave out.
-fn parse_time(time: &str) -> Option<Timestamp> {
-    time.parse().ok().or_else(|| format!("{time}Z").parse().ok())
+    times.filter_map(|time| at(time)).max().map(before)
 }
 
 fn lock<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,6 +45,8 @@ pub struct Servers {
 #[derive(Debug, Default)]
 struct ServerMemory {
     known: HashMap<ServerId, Server>,
+    /// Those that a list showed as deleted; no id is given twice.
+    gone: HashSet<ServerId>,
     /// From when on the next list is to show changes.
     since: Option<String>,
     /// When all of them were last listed.
@@ -98,6 +81,7 @@ impl Servers {
         for server in servers {
             if server.status == Status::Deleted {
                 memory.known.remove(&server.id);
+                memory.gone.insert(server.id);
             } else {
                 memory.known.insert(server.id.clone(), server);
             }
@@ -119,23 +103,30 @@ impl Source for Servers {
     type Seen = Server;
     type Error = RequestError;
 
-    fn spacing(&self, watched: usize) -> Duration {
-        spacing(watched)
-    }
-
-    async fn look(&self, ids: &[ServerId]) -> Result<Looks<Self>, RequestError> {
+    async fn look(&self, ids: &[ServerId]) -> Result<Look<Self>, RequestError> {
         let mut seen = Looks::<Self>::new();
+        let mut missing: Vec<&ServerId> = ids.iter().collect();
         if ids.len() > 1 {
             self.list().await?;
             let memory = lock(&self.memory);
             let known = ids.iter().filter_map(|id| memory.known.get(id));
             seen.extend(known.map(|server| (server.id.clone(), Ok(server.clone()))));
+            missing.retain(|id| !memory.known.contains_key(*id) && !memory.gone.contains(*id));
         }
-        let missing = ids.iter().filter(|id| !seen.contains_key(id));
+        let missing = missing.into_iter();
         let shown = join_all(missing.map(|id| self.show(id))).await;
         seen.extend(shown.into_iter().flatten());
-        Ok(seen)
+        Ok(Look { seen, lists: u32::from(ids.len() > 1) })
     }
+}
+
+/// Whose migration records are watched, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Records {
+    /// Whose.
+    pub of: Moved,
+    /// Whether it is for a record that nobody has seen yet.
+    pub new: bool,
 }
 
 /// The migration records of a run's instances, as an operator sees them.
@@ -147,7 +138,7 @@ pub struct Migrations {
 
 #[derive(Debug, Default)]
 struct MigrationMemory {
-    /// The records of an instance, and when they were last asked for by themselves.
+    /// The records of an instance, and when all of them were last asked for.
     known: HashMap<ServerId, (Vec<Migration>, Instant)>,
     since: Option<String>,
 }
@@ -165,6 +156,12 @@ impl MigrationMemory {
             records.push(record);
         }
     }
+
+    /// The records of an instance, if they are known and not only remembered.
+    fn fresh(&self, id: &ServerId) -> Option<&Vec<Migration>> {
+        let (records, asked) = self.known.get(id)?;
+        (asked.elapsed() < REMEMBERED).then_some(records)
+    }
 }
 
 impl Migrations {
@@ -173,62 +170,71 @@ impl Migrations {
         Self { compute, memory: Mutex::default() }
     }
 
-    /// Lists the records that have changed, and those that never have: they are `accepted`.
-    async fn list(&self, since: String) -> Result<(), RequestError> {
-        let new = MigrationFilter {
-            status: Some(MigrationStatus::Accepted),
-            ..MigrationFilter::default()
+    /// Lists the records that have changed; with `new` also those that never have, which no list of
+    /// changes shows: they are `accepted`. Says how many lists that took.
+    async fn list(&self, since: String, new: bool) -> Result<u32, RequestError> {
+        // The new ones first: one that changes in between is then in the other list.
+        let accepted = match new {
+            true => self.compute.migrations(&MigrationFilter::accepted()).await?,
+            false => Vec::new(),
         };
         let changed = MigrationFilter { changes_since: Some(since), ..MigrationFilter::default() };
-        // The new ones first: one that changes in between is then in the other list.
-        let new = self.compute.migrations(&new).await?;
         let changed = self.compute.migrations(&changed).await?;
         let mut memory = lock(&self.memory);
-        memory.take(new);
+        memory.take(accepted);
         memory.take(changed);
-        Ok(())
+        Ok(1 + u32::from(new))
     }
 
-    async fn ask(&self, id: &ServerId) -> (ServerId, Result<Vec<Migration>, RequestError>) {
-        let records = self.compute.migrations(&MigrationFilter::server(id)).await;
-        if let Ok(records) = &records {
-            let mut memory = lock(&self.memory);
-            memory.known.insert(id.clone(), (Vec::new(), Instant::now()));
-            memory.take(records.clone());
+    /// Asks for all records of these, and remembers them.
+    async fn ask(&self, of: &[&Moved]) -> (u32, Looked) {
+        let began = Instant::now();
+        let (lists, answers) = records(&self.compute, of).await;
+        let mut memory = lock(&self.memory);
+        for (id, answer) in &answers {
+            if let Ok(records) = answer {
+                memory.known.insert(id.clone(), (Vec::new(), began));
+                memory.take(records.clone());
+            }
         }
-        (id.clone(), records)
+        (lists, answers)
     }
 }
 
+type Looked = HashMap<ServerId, Result<Vec<Migration>, RequestError>>;
+
 #[async_trait]
 impl Source for Migrations {
-    type Key = ServerId;
+    type Key = Records;
     /// In no order.
     type Seen = Vec<Migration>;
     type Error = RequestError;
 
-    fn spacing(&self, watched: usize) -> Duration {
-        spacing(watched)
-    }
-
-    async fn look(&self, ids: &[ServerId]) -> Result<Looks<Self>, RequestError> {
-        let mut seen = Looks::<Self>::new();
+    async fn look(&self, keys: &[Records]) -> Result<Look<Self>, RequestError> {
+        let mut lists = 0;
+        let mut looked = Looked::new();
         let since = lock(&self.memory).since.clone();
         // Before 2.59 there is no list of changes; each instance is asked for by itself.
-        if let Some(since) = since.filter(|_| ids.len() > 1)
+        if let Some(since) = since.filter(|_| keys.len() > 1)
             && self.compute.version().await? >= MigrationFilter::PAGES
         {
-            self.list(since).await?;
+            lists += self.list(since, keys.iter().any(|key| key.new)).await?;
             let memory = lock(&self.memory);
-            seen.extend(ids.iter().filter_map(|id| {
-                let (records, asked) = memory.known.get(id)?;
-                (asked.elapsed() < REMEMBERED).then(|| (id.clone(), Ok(records.clone())))
+            looked.extend(keys.iter().filter_map(|key| {
+                let id = &key.of.id;
+                Some((id.clone(), Ok(memory.fresh(id)?.clone())))
             }));
         }
-        let missing = ids.iter().filter(|id| !seen.contains_key(id));
-        let asked = join_all(missing.map(|id| self.ask(id))).await;
-        seen.extend(asked);
-        Ok(seen)
+        let unknown: Vec<&Moved> =
+            keys.iter().map(|key| &key.of).filter(|of| !looked.contains_key(&of.id)).collect();
+        if !unknown.is_empty() {
+            let (more, asked) = self.ask(&unknown).await;
+            lists += more;
+            looked.extend(asked);
+        }
+        let of = |key: &Records| Some((key.clone(), looked.get(&key.of.id)?.clone()));
+        let seen: Looks<Self> = keys.iter().filter_map(of).collect();
+        Ok(Look { seen, lists })
     }
 }
 
@@ -241,11 +247,5 @@ mod tests {
         let times = ["2026-11-23T10:00:07Z".to_owned(), "2026-11-23T10:00:03.000000".to_owned()];
         assert_eq!(next_since(times.iter()).as_deref(), Some("2026-11-23T10:00:02Z"));
         assert_eq!(next_since([].iter()), None);
-    }
-
-    #[test]
-    fn few_are_looked_at_often_and_many_five_times_a_second() {
-        assert_eq!(spacing(1), Duration::from_millis(10));
-        assert_eq!(spacing(1000), Duration::from_millis(200));
     }
 }

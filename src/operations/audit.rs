@@ -7,14 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 
-use crate::api::compute::{Migration, MigrationFilter, Server, ServerFilter};
+use crate::api::compute::{Migration, Server, ServerFilter};
 use crate::api::placement::ResourceProvider;
 use crate::api::{RequestError, network, placement};
-use crate::control::{Cloud, has_placement};
+use crate::control::{Cloud, Moved, has_placement};
+use crate::events::names::ServerId;
 use crate::events::stream;
+use crate::journal::Account;
 use crate::wait::{self, Check, WaitError};
 
 use super::{Instance, Problem, live_migration};
@@ -69,15 +70,8 @@ struct Now<'a> {
 }
 
 async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>, RequestError> {
-    let looks = instances.iter().map(async |instance| now(cloud, instance).await);
     let mut findings = Vec::new();
-    let mut present = Vec::new();
-    for (instance, now) in instances.iter().zip(try_join_all(looks).await?) {
-        match now {
-            Some(now) => present.push(now),
-            None => findings.push(format!("{} is gone, and nobody deleted it", instance.name)),
-        }
-    }
+    let present = Box::pin(now(cloud, instances, &mut findings)).await?;
     findings.extend(present.iter().flat_map(in_flight));
     if has_placement(&cloud.operator).await? {
         let allocated = allocations(cloud).await?;
@@ -91,19 +85,30 @@ async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>,
     Ok(findings)
 }
 
-/// Looks at an instance and its records, by requests of its own. The operator sees where a
-/// member's instance is; the member does not.
-async fn now<'a>(cloud: &Cloud, instance: &'a Instance) -> Result<Option<Now<'a>>, RequestError> {
-    let compute = &cloud.operator.compute;
-    let server = match compute.server(&instance.id).await {
-        Err(error) if error.is_not_found() => return Ok(None),
-        server => server?,
-    };
-    let records = compute.migrations(&MigrationFilter::server(&instance.id)).await?;
-    for record in &records {
-        live_migration::note_consumer(cloud, instance, record);
+/// Looks at instances and their records, by requests of its own; one that is gone is a finding. The
+/// operator sees where a member's instance is; the member does not.
+async fn now<'a>(
+    cloud: &Cloud,
+    instances: &[&'a Instance],
+    findings: &mut Vec<String>,
+) -> Result<Vec<Now<'a>>, RequestError> {
+    let ids: Vec<&ServerId> = instances.iter().map(|instance| &instance.id).collect();
+    let mut servers = cloud.servers_now(Account::Operator, &ids).await?;
+    let moved: Vec<Moved> = servers.values().map(Moved::from).collect();
+    let mut records = cloud.records_now(&moved).await?;
+    let mut present = Vec::new();
+    for instance in instances {
+        let Some(server) = servers.remove(&instance.id) else {
+            findings.push(format!("{} is gone, and nobody deleted it", instance.name));
+            continue;
+        };
+        let records = records.remove(&instance.id).unwrap_or_default();
+        for record in &records {
+            live_migration::note_consumer(cloud, instance, record);
+        }
+        present.push(Now { instance, server, records });
     }
-    Ok(Some(Now { instance, server, records }))
+    Ok(present)
 }
 
 /// Tasks and migrations of an instance that are not over.

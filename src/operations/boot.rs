@@ -221,11 +221,12 @@ async fn until_settled(
     what: &str,
     wanted: Status,
 ) -> Result<Server, Problem> {
-    let watcher = cloud.party(instance.account)?.servers.watch(instance.id.clone());
-    let settled = wait::until(what, cloud.paces.boot, || async {
-        Ok::<_, RequestError>(match watcher.look().await? {
+    let watcher = &cloud.party(instance.account)?.servers.watch(instance.id.clone());
+    let wanted = &wanted;
+    let settled = wait::follow(what, cloud.paces.boot, |within| async move {
+        Ok::<_, RequestError>(match watcher.look(within).await? {
             None => Check::Never("it is gone".to_owned()),
-            Some(server) if server.status == wanted && server.task_state.is_none() => {
+            Some(server) if server.status == *wanted && server.task_state.is_none() => {
                 Check::Met(server)
             }
             Some(server) if server.status == Status::Error => Check::Never(server.fault_line()),

@@ -1,12 +1,13 @@
 //! Undoing what a scenario, or a run that was killed, has made and changed.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
 use crate::api::compute::{Action, MigrationFilter, Server, Status, TaskState};
 use crate::api::{RequestError, RequestErrorKind};
-use crate::control::{Cloud, Party};
+use crate::control::{Cloud, Moved, Party};
 use crate::events::names::{MigrationNumber, ServerId};
 use crate::events::stream;
 use crate::journal::{Account, Entry, Unsettled};
@@ -73,7 +74,12 @@ async fn remove(
     if found.is_empty() && ids.is_empty() {
         found = until_shown(cloud, party, name).await?;
     }
-    let gone = join_all(found.iter().map(|server| delete(cloud, party, server))).await;
+    let moving = moving(cloud, &found).await?;
+    let gone = join_all(found.iter().map(|server| {
+        let moves = moving.contains(&server.id);
+        delete(cloud, party, server, moves)
+    }))
+    .await;
     gone.into_iter().collect::<Result<(), Problem>>()?;
     Ok(cloud.journal.write(Entry::Removed { name: name.to_owned() })?)
 }
@@ -126,8 +132,30 @@ async fn until_shown(cloud: &Cloud, party: &Party, name: &str) -> Result<Vec<Ser
     }
 }
 
-async fn delete(cloud: &Cloud, party: &Party, server: &Server) -> Result<(), Problem> {
-    match call_off_migrations(cloud, &server.id).await {
+/// Those of `found` that have a migration under way, or a task that will lead to one.
+async fn moving(cloud: &Cloud, found: &[Server]) -> Result<BTreeSet<ServerId>, Problem> {
+    let of: Vec<Moved> = found.iter().map(Moved::from).collect();
+    let records = cloud.records_now(&of).await?;
+    let mut moving = BTreeSet::new();
+    for (id, record) in records.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, one))) {
+        if let Some(uuid) = &record.uuid {
+            cloud.consumers.note(uuid, format!("migration record {} of {id}", record.id));
+        }
+        if !record.status.is_final() {
+            moving.insert(id.clone());
+        }
+    }
+    let tasks = found.iter().filter(|server| server.task_state == Some(TaskState::Migrating));
+    moving.extend(tasks.map(|server| server.id.clone()));
+    Ok(moving)
+}
+
+async fn delete(cloud: &Cloud, party: &Party, server: &Server, moves: bool) -> Result<(), Problem> {
+    let called_off = match moves {
+        true => call_off_migrations(cloud, &server.id).await,
+        false => Ok(()),
+    };
+    match called_off {
         Ok(()) => {}
         // It may never end. An instance that is left for good is worse than what its migration
         // may leave, and that the audit sees.
@@ -149,11 +177,11 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server) -> Result<(), Pro
 /// Waits until the instance is gone. Where deleted ones are kept for a while
 /// (`reclaim_instance_interval`), it is deleted for good.
 async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
-    let watcher = party.servers.watch(id.clone());
-    let forced = Cell::new(false);
+    let watcher = &party.servers.watch(id.clone());
+    let forced = &Cell::new(false);
     let what = format!("instance {id} to be gone");
-    let gone = wait::until(&what, cloud.paces.delete, || async {
-        let Some(server) = watcher.look().await? else { return Ok(Check::Met(())) };
+    let gone = wait::follow(&what, cloud.paces.delete, |within| async move {
+        let Some(server) = watcher.look(within).await? else { return Ok(Check::Met(())) };
         if server.status == Status::SoftDeleted && !forced.replace(true) {
             party.compute.act(id, Action::ForceDelete).await?;
         }

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
-use crate::api::compute::{
-    ActionEvent, Migration, MigrationFilter, MigrationStatus, Server, Status,
-};
-use crate::control::Cloud;
+use crate::api::compute::{ActionEvent, Migration, MigrationStatus, Server, Status};
+use crate::control::{Cloud, Moved};
 use crate::events::names::ComputeName;
 use crate::wait::{self, Check, WaitError};
 
 use super::live_migration::{Ended, until_over};
-use super::{Answered, Instance, Problem, audit, computes, look};
+use super::{Answered, Instance, Problem, audit, computes, look_all};
 
 /// How an instance is to be after a migration.
 #[derive(Clone, Debug)]
@@ -58,6 +56,22 @@ pub async fn completed(cloud: &Cloud, instance: &Instance) -> Result<(), Problem
         None
     };
     wrong.map_or(Ok(()), |wrong| Err(Problem::seen(wrong)))
+}
+
+/// Waits for the end of each migration and judges each as [`completed`] does.
+///
+/// # Errors
+///
+/// As [`completed`], of all that did not.
+pub async fn all_completed(cloud: &Cloud, instances: &[&Instance]) -> Result<(), Problem> {
+    let ends = instances.iter().map(|instance| completed(cloud, instance));
+    let problems = join_all(ends).await.into_iter().filter_map(Result::err);
+    let mut problems: Vec<Problem> = problems.collect();
+    if problems.len() < 2 {
+        return problems.pop().map_or(Ok(()), Err);
+    }
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Err(Problem::seen(lines.join("\n")))
 }
 
 /// Waits for the end of the migration, however it ends, and until what is charged agrees with it:
@@ -109,8 +123,27 @@ pub async fn failed_without_destination(cloud: &Cloud, instance: &Instance) -> R
 ///
 /// [`Problem::Seen`] with where and how it is instead.
 pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<(), Problem> {
-    let server = look(cloud, instance).await?;
-    let (status, right_place, wanted) = match &ending {
+    all_are(cloud, &[instance], ending).await
+}
+
+/// Demands that each instance is as `ending` says, with no task.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with every one that is not, and where and how it is instead.
+pub async fn all_are(
+    cloud: &Cloud,
+    instances: &[&Instance],
+    ending: Ending,
+) -> Result<(), Problem> {
+    let seen = look_all(cloud, instances).await?;
+    let judged = instances.iter().zip(&seen).map(|(instance, seen)| wrong(instance, seen, &ending));
+    nothing_in(judged.collect::<Result<_, _>>()?)
+}
+
+/// What is not as `ending` says.
+fn wrong(instance: &Instance, server: &Server, ending: &Ending) -> Result<Option<String>, Problem> {
+    let (status, right_place, wanted) = match ending {
         Ending::RunningOn(compute) => {
             (Status::Active, server.host.as_ref() == Some(compute), format!("running on {compute}"))
         }
@@ -124,14 +157,11 @@ pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<()
         }
     };
     if right_place && server.status == status && server.task_state.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let name = &instance.name;
-    Err(Problem::seen(format!(
-        "{name} was to be {wanted}, but is {} on {}",
-        server.state_line(),
-        on(&server)
-    )))
+    let is = server.state_line();
+    Ok(Some(format!("{name} was to be {wanted}, but is {is} on {}", on(server))))
 }
 
 /// Demands that each instance is as it was noted: compute, state, task, power state, time of the
@@ -141,22 +171,23 @@ pub async fn is(cloud: &Cloud, instance: &Instance, ending: Ending) -> Result<()
 ///
 /// [`Problem::Seen`] with everything that differs.
 pub async fn unchanged(cloud: &Cloud, instances: &[&Instance]) -> Result<(), Problem> {
-    let looks = instances.iter().map(async |instance| {
-        let server = look(cloud, instance).await?;
-        let mut changes = differences(instance, &server)?;
+    let seen = look_all(cloud, instances).await?;
+    let moved: Vec<Moved> = instances.iter().map(|instance| instance.moved()).collect();
+    let mut records = cloud.records_now(&moved).await?;
+    let found = instances.iter().zip(&seen).map(|(instance, server)| {
+        let mut changes = differences(instance, server)?;
         if server.updated != instance.noted.updated {
             let time = server.updated.as_deref().unwrap_or("an unknown time");
             changes.push(format!("was changed at {time}"));
         }
-        let of = MigrationFilter::server(&instance.id);
-        let records = cloud.operator.compute.migrations(&of).await?;
+        let records = records.remove(&instance.id).unwrap_or_default();
         let new = records.into_iter().filter(|record| Some(record.id) > instance.migration);
         changes.extend(
             new.map(|record| format!("has {}, which is {}", record_line(&record), record.status)),
         );
-        Ok::<_, Problem>(sentence(instance, &changes))
+        Ok(sentence(instance, &changes))
     });
-    nothing_in(try_join_all(looks).await?)
+    nothing_in(found.collect::<Result<_, Problem>>()?)
 }
 
 /// Demands that each instance is where and how it was noted, though something was asked of it.
@@ -165,11 +196,12 @@ pub async fn unchanged(cloud: &Cloud, instances: &[&Instance]) -> Result<(), Pro
 ///
 /// [`Problem::Seen`] with everything that differs.
 pub async fn still_there(cloud: &Cloud, instances: &[&Instance]) -> Result<(), Problem> {
-    let looks = instances.iter().map(async |instance| {
-        let server = look(cloud, instance).await?;
-        Ok::<_, Problem>(sentence(instance, &differences(instance, &server)?))
-    });
-    nothing_in(try_join_all(looks).await?)
+    let seen = look_all(cloud, instances).await?;
+    let found = instances
+        .iter()
+        .zip(&seen)
+        .map(|(instance, server)| Ok(sentence(instance, &differences(instance, server)?)));
+    nothing_in(found.collect::<Result<_, Problem>>()?)
 }
 
 /// What of an instance is not as it was noted. Its compute may be hidden from who looks; then the

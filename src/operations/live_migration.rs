@@ -1,10 +1,12 @@
 //! Asking for a live migration and following its record to the end.
 
-use crate::api::compute::{
-    Compute, LiveMigrate, Migration, MigrationFilter, MigrationStatus, Server,
-};
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::api::compute::{Compute, LiveMigrate, Migration, MigrationStatus, Server};
 use crate::api::{Outcome, RequestError};
-use crate::control::Cloud;
+use crate::control::{Cloud, Moved, Records};
 use crate::events::names::{ComputeName, MigrationNumber};
 use crate::journal::Account;
 use crate::wait::{self, Check, WaitError};
@@ -55,11 +57,33 @@ pub async fn ask_as(
     instance: &Instance,
     to: Option<ComputeName>,
 ) -> Result<Asked, Problem> {
-    let known = newest_record(cloud, instance).await?;
-    let compute = cloud.party(account)?.compute.clone();
-    let (owned, instance) = (cloud.clone(), instance.clone());
-    let request = async move { follow(&owned, &compute, &instance, to, known).await };
-    cloud.pending.carry_out(request).await
+    let mut asked = ask_all(cloud, account, &[instance], to).await?;
+    Ok(asked.pop().expect("one answer for one instance"))
+}
+
+/// Starts live migrations as [`ask_as`] does, all requests sent before the first is answered; what
+/// each came to, in the same order.
+///
+/// # Errors
+///
+/// As [`ask_as`], of the first that fails; all are carried out.
+pub async fn ask_all(
+    cloud: &Cloud,
+    account: Account,
+    instances: &[&Instance],
+    to: Option<ComputeName>,
+) -> Result<Vec<Asked>, Problem> {
+    let moved: Vec<Moved> = instances.iter().map(|instance| instance.moved()).collect();
+    let records = cloud.records_now(&moved).await?;
+    let compute = &cloud.party(account)?.compute;
+    let requests = instances.iter().map(|instance| {
+        let known = records.get(&instance.id).into_iter().flatten().map(|record| record.id).max();
+        let (owned, compute, to) = (cloud.clone(), compute.clone(), to.clone());
+        let instance = Instance::clone(instance);
+        let request = async move { follow(&owned, &compute, &instance, to, known).await };
+        cloud.pending.carry_out(request)
+    });
+    try_join_all(requests).await
 }
 
 /// Sends the request and finds the record of what it started.
@@ -94,25 +118,16 @@ async fn follow(
     }
 }
 
-/// The newest record that there is of the instance, by a request of its own.
-async fn newest_record(
-    cloud: &Cloud,
-    instance: &Instance,
-) -> Result<Option<MigrationNumber>, Problem> {
-    let of = MigrationFilter::server(&instance.id);
-    let records = cloud.operator.compute.migrations(&of).await?;
-    Ok(records.iter().map(|record| record.id).max())
-}
-
 async fn new_record(
     cloud: &Cloud,
     instance: &Instance,
     known: Option<MigrationNumber>,
 ) -> Result<MigrationNumber, Problem> {
     let what = format!("a migration record of {}", instance.name);
-    let watcher = cloud.operator.migrations.watch(instance.id.clone());
-    let record = wait::until(&what, cloud.paces.record, || async {
-        let records = watcher.look().await?.unwrap_or_default();
+    let records = Records { of: instance.moved(), new: true };
+    let watcher = &cloud.operator.migrations.watch(records);
+    let record = wait::follow(&what, cloud.paces.record, |within| async move {
+        let records = watcher.look(within).await?.unwrap_or_default();
         let new = records.into_iter().filter(|record| Some(record.id) > known);
         let newest = new.max_by_key(|record| record.id);
         Ok::<_, RequestError>(
@@ -153,20 +168,22 @@ pub struct Ended {
 pub async fn until_over(cloud: &Cloud, instance: &Instance) -> Result<Ended, Problem> {
     let number = asked_for(instance)?;
     let what = format!("the migration of {} to end", instance.name);
-    let records = cloud.operator.migrations.watch(instance.id.clone());
-    let servers = cloud.operator.servers.watch(instance.id.clone());
-    let find = async || {
-        let all = records.look().await?.unwrap_or_default();
+    let records = Records { of: instance.moved(), new: false };
+    let records = &cloud.operator.migrations.watch(records);
+    let servers = &cloud.operator.servers.watch(instance.id.clone());
+    let find = async |within| {
+        let all = records.look(within).await?.unwrap_or_default();
         Ok::<_, RequestError>(all.into_iter().find(|record| record.id == number))
     };
-    let over = wait::until(&what, cloud.paces.migrate, || async {
-        let Some(record) = find().await? else {
+    let find = &find;
+    let over = wait::follow(&what, cloud.paces.migrate, |within| async move {
+        let Some(record) = find(within).await? else {
             return Ok(Check::Never(format!("record {number} is gone")));
         };
         if !record.status.is_final() {
             return Ok(Check::NotYet(record.state_line()));
         }
-        let Some(server) = servers.look().await? else {
+        let Some(server) = servers.look(Duration::ZERO).await? else {
             return Ok(Check::Never("the instance is gone".to_owned()));
         };
         if server.task_state.is_some() {
@@ -177,7 +194,7 @@ pub async fn until_over(cloud: &Cloud, instance: &Instance) -> Result<Ended, Pro
             )));
         }
         let record = match record.status {
-            MigrationStatus::Error => find().await?.unwrap_or(record),
+            MigrationStatus::Error => find(Duration::ZERO).await?.unwrap_or(record),
             _ => record,
         };
         Ok::<_, RequestError>(Check::Met(Ended { record, server }))

@@ -13,10 +13,12 @@ pub mod members;
 pub mod refusal;
 pub mod sweep;
 
+use std::collections::HashMap;
+
 use crate::api::RequestError;
 use crate::api::compute::Server;
 use crate::api::discover::DiscoverError;
-use crate::control::{Cloud, NoMember};
+use crate::control::{Cloud, Moved, NoMember};
 use crate::events::names::{ComputeName, InstanceName, MigrationNumber, ServerId};
 use crate::journal::{Account, JournalError};
 use crate::wait::WaitError;
@@ -61,6 +63,11 @@ impl Instance {
             booted_with,
             came_from: None,
         }
+    }
+
+    /// By what its migration records are found.
+    pub fn moved(&self) -> Moved {
+        Moved::from(&self.noted)
     }
 
     /// Notes how it is now; a compute that it left is where it came from.
@@ -184,10 +191,27 @@ impl Answered {
 /// Looks at an instance, by a request of its own: what is judged must not be remembered from
 /// before.
 pub(crate) async fn look(cloud: &Cloud, instance: &Instance) -> Result<Server, Problem> {
-    match cloud.party(instance.account)?.compute.server(&instance.id).await {
-        Err(error) if error.is_not_found() => {
-            Err(Problem::seen(format!("{} is gone", instance.name)))
+    let mut seen = look_all(cloud, &[instance]).await?;
+    Ok(seen.pop().expect("one look for one instance"))
+}
+
+/// Looks at instances, each as its own account sees it and in the same order.
+pub(crate) async fn look_all(
+    cloud: &Cloud,
+    instances: &[&Instance],
+) -> Result<Vec<Server>, Problem> {
+    let mut seen = HashMap::new();
+    for account in [Account::Operator, Account::Member] {
+        let of = instances.iter().filter(|instance| instance.account == account);
+        let ids: Vec<&ServerId> = of.map(|instance| &instance.id).collect();
+        if !ids.is_empty() {
+            cloud.party(account)?;
+            seen.extend(cloud.servers_now(account, &ids).await?);
         }
-        seen => Ok(seen?),
     }
+    let gone = |instance: &Instance| Problem::seen(format!("{} is gone", instance.name));
+    let each = instances
+        .iter()
+        .map(|instance| seen.get(&instance.id).cloned().ok_or_else(|| gone(instance)));
+    each.collect()
 }

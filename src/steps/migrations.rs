@@ -53,6 +53,13 @@ async fn live_migrate_at_once(world: &mut ComputeWorld) -> StepResult {
     Ok(world.live_migrate_all().await?)
 }
 
+/// Asks for the live migration of the first so many instances, all sent before the first is
+/// answered.
+#[when(expr = "the operator live-migrates {int} of the instances at the same time")]
+async fn live_migrate_some(world: &mut ComputeWorld, count: usize) -> StepResult {
+    Ok(world.live_migrate_first(count).await?)
+}
+
 /// Waits for the end of the migration that was asked for last, and judges its record.
 #[then(expr = "the migration of {instance} is completed")]
 async fn is_completed(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
@@ -62,10 +69,14 @@ async fn is_completed(world: &mut ComputeWorld, name: InstanceName) -> StepResul
 /// Waits for the end of every migration, and judges their records.
 #[then(expr = "the migration of every instance is completed")]
 async fn are_completed(world: &mut ComputeWorld) -> StepResult {
-    for instance in world.all()? {
-        confirm::completed(&world.cloud, instance).await?;
-    }
-    Ok(())
+    Ok(confirm::all_completed(&world.cloud, &world.all()?).await?)
+}
+
+/// Waits for the end of every migration that was asked for at the same time, and judges their
+/// records.
+#[then(expr = "the migration of each of them is completed")]
+async fn each_is_completed(world: &mut ComputeWorld) -> StepResult {
+    Ok(confirm::all_completed(&world.cloud, &world.acted_on()?).await?)
 }
 
 /// Waits for the end of the migration, and looks why it failed.
@@ -100,10 +111,13 @@ async fn is_on_another_compute(world: &mut ComputeWorld, name: InstanceName) -> 
 /// Looks whether every instance runs, and elsewhere than before its migration.
 #[then(expr = "every instance is running on another compute")]
 async fn are_on_another_compute(world: &mut ComputeWorld) -> StepResult {
-    for instance in world.all()? {
-        confirm::is(&world.cloud, instance, Ending::RunningElsewhere).await?;
-    }
-    Ok(())
+    Ok(confirm::all_are(&world.cloud, &world.all()?, Ending::RunningElsewhere).await?)
+}
+
+/// Looks whether every instance that was to move runs, and elsewhere than before.
+#[then(expr = "each of them is running on another compute")]
+async fn each_is_on_another_compute(world: &mut ComputeWorld) -> StepResult {
+    Ok(confirm::all_are(&world.cloud, &world.acted_on()?, Ending::RunningElsewhere).await?)
 }
 
 /// Judges the answer to the last request: its code, and the reason that it gives.

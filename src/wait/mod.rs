@@ -13,8 +13,8 @@ mod until;
 use std::time::Duration;
 
 pub use backoff::Backoff;
-pub use feed::{Feed, Looks, Source, Watcher};
-pub use until::{Check, Pace, Seen, WaitError, until};
+pub use feed::{Beat, Feed, Look, Looks, Source, Watcher};
+pub use until::{Check, Pace, Seen, WaitError, follow, until};
 
 /// Lets `span` go by: the pace of retries and limiters, never a guess at how long a cloud takes.
 pub async fn pause(span: Duration) {

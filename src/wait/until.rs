@@ -100,8 +100,45 @@ pub async fn until<T, E, F>(
 where
     F: Future<Output = Result<Check<T>, E>>,
 {
+    bounded(what, pace, Between::Pause, |_| look()).await
+}
+
+/// As [`until`], for looks that several share: it does not pause itself, but tells each look how
+/// long it may be put off, so that it can be taken together with others that are due earlier. What
+/// has changed is then seen when the first of them looks.
+///
+/// # Errors
+///
+/// As [`until`].
+pub async fn follow<T, E, F>(
+    what: &str,
+    pace: Pace,
+    look: impl FnMut(Duration) -> F,
+) -> Result<T, WaitError<E>>
+where
+    F: Future<Output = Result<Check<T>, E>>,
+{
+    bounded(what, pace, Between::Nothing, look).await
+}
+
+/// What happens between two looks.
+#[derive(Clone, Copy)]
+enum Between {
+    Pause,
+    Nothing,
+}
+
+async fn bounded<T, E, F>(
+    what: &str,
+    pace: Pace,
+    between: Between,
+    look: impl FnMut(Duration) -> F,
+) -> Result<T, WaitError<E>>
+where
+    F: Future<Output = Result<Check<T>, E>>,
+{
     let mut history = History::begin(what);
-    let outcome = tokio::time::timeout(pace.limit, history.watch(pace, &mut look)).await;
+    let outcome = tokio::time::timeout(pace.limit, history.watch(pace, between, look)).await;
     history.attach();
     let (what, seen) = (what.to_owned(), history.seen);
     match outcome {
@@ -117,25 +154,31 @@ struct History<'a> {
     what: &'a str,
     began: Instant,
     seen: Vec<Seen>,
+    told: Option<Instant>,
 }
+
+/// How often it is said that what is seen stays the same.
+const STILL: Duration = Duration::from_secs(1);
 
 impl<'a> History<'a> {
     fn begin(what: &'a str) -> Self {
-        Self { what, began: Instant::now(), seen: Vec::new() }
+        Self { what, began: Instant::now(), seen: Vec::new(), told: None }
     }
 
     /// Looks until the answer is final: met (`Ok(Ok)`), never (`Ok(Err)`) or a failed look (`Err`).
     async fn watch<T, E, F>(
         &mut self,
         pace: Pace,
-        look: &mut impl FnMut() -> F,
+        between: Between,
+        mut look: impl FnMut(Duration) -> F,
     ) -> Result<Result<T, String>, E>
     where
         F: Future<Output = Result<Check<T>, E>>,
     {
-        let mut pause = pace.first.min(pace.ceiling);
+        let mut next = pace.first.min(pace.ceiling);
+        let mut pause = Duration::ZERO;
         loop {
-            match look().await? {
+            match look(pause).await? {
                 Check::Met(met) => {
                     self.note("as awaited".to_owned());
                     return Ok(Ok(met));
@@ -146,14 +189,21 @@ impl<'a> History<'a> {
                 }
                 Check::NotYet(state) => self.note(state),
             }
-            tokio::time::sleep(jittered(pause, pace.jitter)).await;
-            pause = grown(pause, pace.growth, pace.ceiling);
+            pause = jittered(next, pace.jitter);
+            if let Between::Pause = between {
+                tokio::time::sleep(pause).await;
+            }
+            next = grown(next, pace.growth, pace.ceiling);
         }
     }
 
     fn note(&mut self, state: String) {
-        stream::waiting(|| format!("{}: {state}", self.what));
-        if self.seen.last().is_none_or(|last| last.state != state) {
+        let new = self.seen.last().is_none_or(|last| last.state != state);
+        if new || self.told.is_none_or(|told| told.elapsed() >= STILL) {
+            self.told = Some(Instant::now());
+            stream::waiting(|| format!("{}: {state}", self.what));
+        }
+        if new {
             self.seen.push(Seen { at: self.began.elapsed(), state });
         }
     }
@@ -261,6 +311,22 @@ mod tests {
         };
         until("it", PACE, look).await.expect_err("it never comes");
         assert_eq!(times.take(), [0, 1, 3, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shared_look_is_told_how_long_it_may_be_put_off() {
+        let told = Cell::new(Vec::new());
+        let look = |within: Duration| {
+            let mut so_far = told.take();
+            so_far.push(within.as_secs());
+            told.set(so_far);
+            async move {
+                tokio::time::sleep(within).await;
+                Ok::<_, Infallible>(Check::<()>::NotYet("no".into()))
+            }
+        };
+        follow("it", PACE, look).await.expect_err("it never comes");
+        assert_eq!(told.take(), [0, 1, 2, 2, 2]);
     }
 
     #[tokio::test(start_paused = true)]

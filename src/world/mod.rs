@@ -159,9 +159,21 @@ impl ComputeWorld {
     ///
     /// If the cloud can't be asked.
     pub async fn live_migrate_all(&mut self) -> Result<(), Problem> {
-        let requests =
-            self.instances.iter().map(|instance| live_migration::ask(&self.cloud, instance, None));
-        let asked = try_join_all(requests).await?;
+        self.live_migrate_first(self.instances.iter().count()).await
+    }
+
+    /// Asks for the live migration of the first `count` instances, all sent before the first is
+    /// answered.
+    ///
+    /// # Errors
+    ///
+    /// If there are not so many, or the cloud can't be asked.
+    pub async fn live_migrate_first(&mut self, count: usize) -> Result<(), Problem> {
+        let all = self.all()?;
+        let first = all.get(..count).ok_or_else(|| {
+            Problem::seen(format!("the scenario has {} instances, not {count}", all.len()))
+        })?;
+        let asked = live_migration::ask_all(&self.cloud, Account::Operator, first, None).await?;
         for (name, asked) in self.names().into_iter().zip(asked) {
             self.note_asked(&name, asked);
         }
@@ -227,6 +239,20 @@ impl ComputeWorld {
     pub fn all(&self) -> Result<Vec<&Instance>, NotSaid> {
         let all: Vec<&Instance> = self.instances.iter().collect();
         if all.is_empty() { Err(NotSaid("which instances there are")) } else { Ok(all) }
+    }
+
+    /// The instances that were acted on since they were noted, at least one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn acted_on(&self) -> Result<Vec<&Instance>, NotSaid> {
+        let mut acted_on = self.all()?;
+        acted_on.retain(|instance| instance.acted_on);
+        if acted_on.is_empty() {
+            return Err(NotSaid("which instances the operator live-migrates"));
+        }
+        Ok(acted_on)
     }
 
     /// The instances that nobody acted on, at least one.

@@ -12,6 +12,7 @@ mod cli_run;
 mod cli_select;
 mod cli_signals;
 mod cli_sweep;
+mod cost;
 mod faults;
 mod layers;
 mod sim_boot;

@@ -144,6 +144,11 @@ impl MigrationFilter {
         Self { server: Some(id.clone()), ..Self::default() }
     }
 
+    /// The records that have not changed since they were made: no destination is chosen yet.
+    pub fn accepted() -> Self {
+        Self { status: Some(MigrationStatus::Accepted), ..Self::default() }
+    }
+
     fn on(&self, request: Request) -> Request {
         request
             .query_if("instance_uuid", self.server.as_ref())
