@@ -120,7 +120,9 @@ impl Live {
     pub(super) fn waits(&mut self, at: At, what: String) {
         let now = (self.clock)();
         if let Some(running) = self.find(at) {
-            running.waits = Some((what, now));
+            // Each look says what it saw, also where that is nothing new.
+            let known = running.waits.take().filter(|(before, _)| *before == what);
+            running.waits = known.or(Some((what, now)));
         }
     }
 

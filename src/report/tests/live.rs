@@ -94,6 +94,7 @@ fn whoever_asks_is_told_who_waits_for_what() {
         console.hear(event).unwrap();
     }
     PASSED.set(PASSED.get() + Duration::from_secs(63));
+    console.hear(&script.events[waits]).unwrap();
     console.tell_who_waits().unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }
@@ -131,7 +132,12 @@ fn on_a_narrow_terminal_no_line_of_what_passed_is_broken() {
     let mut screen = Screen::default();
     screen.show(&String::from_utf8(out).unwrap());
     let passed: Vec<&String> = screen.lines.iter().filter(|it| it.contains("✔ together")).collect();
-    insta::assert_debug_snapshot!(passed, @"");
+    insta::assert_debug_snapshot!(passed, @r#"
+    [
+        "  ✔ together     Two instances beco…  153 ms",
+        "  ✔ together     Three instances bec…  18 ms",
+    ]
+    "#);
 }
 
 #[test]
