@@ -66,6 +66,8 @@ pub const KEYS: &[Key] = &[
     key("order", "written", "order in which scenarios start: written, random or random:SEED"),
     key("image", "", "image to boot, by name or id; none: the smallest that fits"),
     key("flavor", "", "flavor to boot, by name or id; none: the smallest that fits"),
+    key("network", "none", "network of the instances: none, auto, or one by name or id"),
+    key("zone", "", "availability zone of the instances; none: the scheduler's choice"),
     key("member", "", "the cloud of clouds.yaml with a plain member's credentials"),
     // Set for all clouds it would open each that a run is ever pointed at.
     key("allow", "", "what may be changed on a target that is not embedded: hosts")

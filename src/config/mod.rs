@@ -21,7 +21,7 @@ use crate::wait::{Backoff, Pace};
 
 pub use keys::{KEYS, Key};
 pub use layers::{ConfigError, Layers, Origin, Setting};
-pub use values::{Change, GROUP_NAMES, Order, is_group_name, read_duration};
+pub use values::{Change, GROUP_NAMES, Network, Order, is_group_name, read_duration};
 
 /// Everything that a run can be told, resolved for one target.
 #[derive(Clone, Debug)]
@@ -44,6 +44,10 @@ pub struct Config {
     pub image: Option<String>,
     /// The flavor to boot, by name or id; `None`: the smallest that fits.
     pub flavor: Option<String>,
+    /// What instances are connected to.
+    pub network: Network,
+    /// The availability zone that instances are tied to; `None`: the scheduler's choice.
+    pub zone: Option<String>,
     /// The cloud of `clouds.yaml` that is a plain member's view of the same target.
     pub member: Option<String>,
     /// What may be changed on a target that is not embedded.
@@ -136,6 +140,8 @@ impl Config {
             },
             image: view.optional("image"),
             flavor: view.optional("flavor"),
+            network: view.read("network", values::network)?,
+            zone: view.optional("zone"),
             member: view.optional("member"),
             allow: view.read("allow", values::changes)?,
             journal: PathBuf::from(view.text("journal").value),

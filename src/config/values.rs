@@ -57,6 +57,18 @@ pub fn is_group_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(known)
 }
 
+/// What instances are connected to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// Nothing: no scenario depends on it, and so the cloud needs no network.
+    #[default]
+    None,
+    /// A network that the cloud makes if need be (microversion 2.37).
+    Auto,
+    /// The network with this id, else with this name.
+    Named(String),
+}
+
 /// Reads a span such as `90s`, `1m 30s` or `500ms`; zero and less are refused.
 ///
 /// # Errors
@@ -89,6 +101,16 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 
 fn number(text: &str, range: std::ops::RangeInclusive<f64>, right: &str) -> Result<f64, String> {
     text.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(|| right.to_owned())
+}
+
+/// Reads what instances are connected to.
+pub(super) fn network(text: &str) -> Result<Network, String> {
+    match text.trim() {
+        "" => Err("none, auto, or a network's name or id".to_owned()),
+        "none" => Ok(Network::None),
+        "auto" => Ok(Network::Auto),
+        name => Ok(Network::Named(name.to_owned())),
+    }
 }
 
 /// Reads what may be changed, separated by commas.

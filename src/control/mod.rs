@@ -16,7 +16,7 @@ mod watch;
 
 pub use access::Elsewhere;
 pub use census::Moved;
-pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
+pub use cloud::{Cloud, Consumers, NoMember, Party};
 pub use need::{Facts, Need, Room};
 pub use pending::Pending;
 pub(crate) use target::has_placement;

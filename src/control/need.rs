@@ -24,6 +24,8 @@ pub enum Need {
 pub struct Facts {
     /// Computes that are enabled and up, or that there can be; `None`: nobody counted.
     pub computes: Option<usize>,
+    /// The zone that instances are tied to; computes of others count for nothing.
+    pub zone: Option<String>,
     /// What quotas leave; a project that is not among them has room for all that is asked for.
     pub rooms: Vec<Room>,
     /// Whether a plain member's credentials are known.
@@ -100,8 +102,9 @@ impl Facts {
         match need {
             Need::Computes(wanted) => {
                 let there = self.computes.filter(|there| *there < wanted)?;
+                let place = self.in_zone();
                 Some(format!(
-                    "it needs {wanted} computes that are enabled and up, and there are {there}"
+                    "it needs {wanted} computes{place} that are enabled and up, and there are {there}"
                 ))
             }
             Need::Member if !self.member => Some(
@@ -113,6 +116,11 @@ impl Facts {
             )),
             Need::Member | Need::Change(_) | Need::Instances(..) => None,
         }
+    }
+
+    /// ` in zone NAME`, to be said after computes; nothing where all count.
+    pub fn in_zone(&self) -> String {
+        self.zone.as_ref().map(|zone| format!(" in zone {zone}")).unwrap_or_default()
     }
 
     /// Whether a scenario with these needs has to run alone, because others would feel it.
@@ -148,6 +156,7 @@ mod tests {
     fn small_cloud() -> Facts {
         Facts {
             computes: Some(2),
+            zone: None,
             rooms: Vec::new(),
             member: false,
             allow: BTreeSet::new(),
@@ -161,6 +170,13 @@ mod tests {
         insta::assert_snapshot!(lack(Need::Computes(3)), @"it needs 3 computes that are enabled and up, and there are 2");
         insta::assert_snapshot!(lack(Need::Member), @"it needs a plain member's credentials; name their cloud in the setting `member`");
         insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target allows only with `--allow hosts`");
+    }
+
+    #[test]
+    fn where_instances_are_tied_to_a_zone_its_computes_count() {
+        let facts = Facts { zone: Some("north".to_owned()), ..small_cloud() };
+        let lack = facts.lack(&[Need::Computes(3)]).unwrap();
+        insta::assert_snapshot!(lack, @"it needs 3 computes in zone north that are enabled and up, and there are 2");
     }
 
     #[test]

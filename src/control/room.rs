@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::api::RequestError;
-use crate::api::compute::AbsoluteLimits;
+use crate::api::compute::{AbsoluteLimits, Flavor};
 
 use super::OpenError;
-use super::cloud::Boot;
 use super::need::Room;
 use super::target::Shared;
 
@@ -21,7 +20,7 @@ pub(super) async fn of(shared: &Shared, name: &str) -> Result<Vec<Room>, OpenErr
             continue;
         }
         let limits = party.compute.limits().await.map_err(failed)?;
-        if let Some(instances) = fitting(&limits, party.boot().await?) {
+        if let Some(instances) = fitting(&limits, &party.boot().await?.flavor) {
             rooms.push((project, Room { accounts: BTreeSet::from([party.account]), instances }));
         }
     }
@@ -29,11 +28,11 @@ pub(super) async fn of(shared: &Shared, name: &str) -> Result<Vec<Room>, OpenErr
 }
 
 /// How many more instances there may be of what is booted; `None`: any number.
-fn fitting(limits: &AbsoluteLimits, boot: &Boot) -> Option<usize> {
+fn fitting(limits: &AbsoluteLimits, flavor: &Flavor) -> Option<usize> {
     let kinds = [
         (limits.max_total_instances, limits.total_instances_used, 1),
-        (limits.max_total_cores, limits.total_cores_used, boot.vcpus.into()),
-        (limits.max_total_ram, limits.total_ram_used, boot.ram),
+        (limits.max_total_cores, limits.total_cores_used, flavor.vcpus.into()),
+        (limits.max_total_ram, limits.total_ram_used, flavor.ram),
     ];
     let fits = kinds.into_iter().filter(|(most, _, each)| *most >= 0 && *each > 0).map(
         |(most, used, each)| {
@@ -62,8 +61,9 @@ mod tests {
 
     #[test]
     fn the_tightest_of_the_limits_counts_and_minus_one_is_none() {
-        let boot = Boot { image: "i".to_owned(), flavor: "f".to_owned(), vcpus: 2, ram: 512 };
-        let fits = |instances, cores, ram| fitting(&limits(instances, cores, ram), &boot);
+        let flavor = serde_json::json!({"id": "f", "name": "f", "vcpus": 2, "ram": 512, "disk": 0});
+        let flavor: Flavor = serde_json::from_value(flavor).unwrap();
+        let fits = |instances, cores, ram| fitting(&limits(instances, cores, ram), &flavor);
         assert_eq!(fits((-1, 3), (-1, 6), (-1, 0)), None);
         assert_eq!(fits((10, 3), (-1, 6), (-1, 0)), Some(7));
         assert_eq!(fits((10, 0), (9, 0), (-1, 0)), Some(4));

@@ -98,21 +98,15 @@ pub enum OpenError {
 impl OpenError {
     /// Whether the user's configuration is at fault, and not the cloud.
     pub fn is_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::Clouds(_)
-                | Self::Session(_)
-                | Self::Journal(_)
-                | Self::Elsewhere(_)
-                | Self::Discover(DiscoverError::NoSuch { .. } | DiscoverError::Ambiguous { .. })
-        )
+        matches!(self, Self::Clouds(_) | Self::Session(_) | Self::Journal(_) | Self::Elsewhere(_))
+            || matches!(self, Self::Discover(error) if error.is_configuration())
     }
 }
 
 impl Target {
     /// Opens the target that `config` names, for the run `run`.
     ///
-    /// On a cloud of `clouds.yaml` this logs in, looks for an image and a flavor, counts the
+    /// On a cloud of `clouds.yaml` this logs in, looks for what to boot with, counts the
     /// computes and begins a journal; the embedded clouds are started by scenarios.
     ///
     /// # Errors
@@ -135,6 +129,7 @@ impl Target {
     fn embedded(config: Config, run: RunId) -> Self {
         let facts = Facts {
             computes: Some(MOST_EMBEDDED_COMPUTES),
+            zone: config.zone.clone(),
             rooms: Vec::new(),
             member: true,
             allow: [Change::Hosts].into(),
@@ -157,19 +152,25 @@ impl Target {
         heading
             .extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
         let services = shared.operator.compute.services().await.map_err(failed)?;
-        let usable = services.iter().filter(|service| service.is_usable()).count();
+        let zone = config.zone.clone();
+        let of_zone = services.iter().filter(|service| service.is_in(zone.as_deref()));
+        let usable = of_zone.filter(|service| service.is_usable()).count();
         let version = shared.operator.compute.version().await.map_err(failed)?;
-        heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
         for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
             party.boot().await?;
         }
         let facts = Facts {
             computes: Some(usable),
+            zone,
             rooms: room::of(&shared, name).await?,
             member: shared.member.is_some(),
             allow: config.allow.clone(),
             shared: true,
         };
+        let place = facts.in_zone();
+        heading.push(format!(
+            "compute API {version}, {usable} computes{place} that are enabled and up"
+        ));
         let journal = access::begin_journal(&config, run, name, &shared).await?;
         Ok(Self { config, journal, facts, heading, shared: Some(shared) })
     }
@@ -189,6 +190,7 @@ impl Target {
         access::same_projects(left, &shared).await?;
         let facts = Facts {
             computes: None,
+            zone: None,
             rooms: Vec::new(),
             member: shared.member.is_some(),
             allow: BTreeSet::new(),
@@ -304,7 +306,12 @@ async fn party(
     // The login comes first: of all that can be wrong with a cloud its error says most.
     session.login().await.map_err(|source| OpenError::Request { name, source })?;
     let compute = session.compute();
-    let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
+    let wanted = Wanted {
+        image: config.image.clone(),
+        flavor: config.flavor.clone(),
+        network: config.network.clone(),
+        zone: config.zone.clone(),
+    };
     Ok(Party {
         account,
         servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),

@@ -19,12 +19,14 @@ pub mod source;
 
 mod broken;
 mod drawn;
+mod hook;
 mod lines;
 mod panics;
 mod phrase;
 mod pickles;
 mod queue;
 mod scenario;
+mod so_far;
 mod stall;
 mod telling;
 

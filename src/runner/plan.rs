@@ -1,18 +1,18 @@
 //! What will run: every selected case, every step of it matched, before anything is booted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use gherkin::StepType;
 
 use super::Ids;
 use super::catalogue::{Catalogue, Caught, Found};
-use super::document::{Case, Document, Library};
+use super::document::{Case, Library};
+use super::hook::Hook;
 use super::problem::{Problem, Problems};
 use super::queue::{Take, group_resource};
-use super::selection::{Selection, SelectionError, by_line};
+use super::selection::{Selection, SelectionError, selected};
 use crate::config::is_group_name;
-use crate::events::hooks;
 use crate::events::messages::pickle::Pickle;
 use crate::events::messages::run::{HookType, StepMatchArgumentsList, TestCase, TestStep};
 
@@ -115,38 +115,6 @@ impl PlannedScenario {
             Hook::Leftovers => 4 + self.steps.len(),
         };
         &self.test_case.test_steps[index].id
-    }
-}
-
-/// What stands around each scenario's steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hook {
-    Needs,
-    Target,
-    Books,
-    CleanUp,
-    Leftovers,
-}
-
-impl Hook {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Needs, Self::Target, Self::Books, Self::CleanUp, Self::Leftovers];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Needs => hooks::NEEDS,
-            Self::Target => hooks::TARGET,
-            Self::Books => hooks::BOOKS,
-            Self::CleanUp => hooks::CLEAN_UP,
-            Self::Leftovers => hooks::LEFTOVERS,
-        }
-    }
-
-    pub(super) const fn ty(self) -> HookType {
-        match self {
-            Self::Needs | Self::Target => HookType::BeforeTestCase,
-            Self::Books | Self::CleanUp | Self::Leftovers => HookType::AfterTestCase,
-        }
     }
 }
 
@@ -257,35 +225,6 @@ impl<W> Plan<W> {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
-}
-
-/// Takes the selected cases out of the documents, and drops documents of which none is left.
-fn selected(
-    library: &mut Library,
-    selection: &Selection,
-) -> Result<Vec<Case>, Vec<SelectionError>> {
-    let mut cases = Vec::new();
-    let mut errors = Vec::new();
-    let take = |document: &mut Document| -> bool {
-        let taken: HashSet<usize> = match by_line(document) {
-            Ok(taken) => taken.into_iter().collect(),
-            Err(mut wrong) => {
-                errors.append(&mut wrong);
-                return false;
-            }
-        };
-        let before = cases.len();
-        let all = std::mem::take(&mut document.cases);
-        cases.extend(
-            all.into_iter()
-                .enumerate()
-                .filter(|(index, case)| taken.contains(index) && selection.takes(case))
-                .map(|(_, case)| case),
-        );
-        cases.len() > before
-    };
-    library.documents.retain_mut(take);
-    if errors.is_empty() { Ok(cases) } else { Err(errors) }
 }
 
 struct Planner<'a, W> {

@@ -4,9 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::executor::{Failure, Shared, Surroundings, ended};
-use super::outcome::{Ended, Verdict};
+use super::hook::Hook;
+use super::outcome::Ended;
 use super::panics::{self, Panic, Unwound};
-use super::plan::{Hook, Meaning, Planned, PlannedScenario};
+use super::plan::{Meaning, Planned, PlannedScenario};
+use super::so_far::{End, Judged, Limit, SoFar};
 use super::stall::Doing;
 use crate::events::messages::run::{Exception, Status, TestStepResult};
 use crate::events::outcome::{INTERRUPTED, PANIC};
@@ -53,73 +55,6 @@ struct Attempt<'a, S: Surroundings> {
     worker: usize,
     started: Instant,
     so_far: SoFar,
-}
-
-/// What is known of the scenario while it runs.
-#[derive(Default)]
-struct SoFar {
-    failed: Option<(String, String)>,
-    left_behind: Option<String>,
-    skipped: Option<String>,
-    interrupted: bool,
-    /// A step was dropped unfinished, so the books may be out of balance through our fault.
-    dropped: bool,
-    evident: bool,
-}
-
-impl SoFar {
-    /// Whether the remaining steps are to run.
-    const fn goes_on(&self) -> bool {
-        self.failed.is_none() && self.skipped.is_none() && !self.interrupted
-    }
-
-    fn verdict(self) -> Verdict {
-        if let Some((at, message)) = self.failed {
-            Verdict::Failed { at, message }
-        } else if self.interrupted {
-            Verdict::Interrupted
-        } else if let Some(reason) = self.skipped {
-            Verdict::Skipped(reason)
-        } else {
-            Verdict::Passed
-        }
-    }
-}
-
-/// How something bounded ended.
-enum End<T> {
-    Done(T),
-    Unwound(Unwound),
-    TimedOut(Limit),
-    Cancelled,
-}
-
-/// How long something may take.
-#[derive(Clone, Copy)]
-enum Limit {
-    /// This long, by itself.
-    Own(Duration),
-    /// This long, which is what is left of the scenario's limit.
-    Left(Duration),
-    /// This long, which is what is left of the run's.
-    Run(Duration),
-    /// This long, and it is not stopped when the run is.
-    Grace(Duration),
-}
-
-impl Limit {
-    const fn span(self) -> Duration {
-        let (Self::Own(span) | Self::Left(span) | Self::Run(span) | Self::Grace(span)) = self;
-        span
-    }
-}
-
-/// How a step or hook ended, as the stream tells it.
-enum Judged {
-    Passed,
-    Skipped(String),
-    Failed(Failure),
-    Cancelled,
 }
 
 impl<S> Attempt<'_, S>

@@ -258,6 +258,7 @@ mod tests {
     use futures_util::future::{join, join_all};
 
     use super::*;
+    use crate::wait::{Check, Pace, follow};
 
     /// Sees every even number, as its half; counts the lists, of which each look asks for some.
     struct Halves {
@@ -353,6 +354,57 @@ mod tests {
         let (seen, _) = join(patient, eager.look(Duration::from_millis(300))).await;
         assert_eq!(seen, (Ok(Some(1)), Duration::from_millis(300)));
         assert_eq!(requests.load(Ordering::Relaxed), 1);
+    }
+
+    /// Becomes true at a time; each look takes 10 ms.
+    struct TrueAt(Instant);
+
+    #[async_trait]
+    impl Source for TrueAt {
+        type Key = u32;
+        type Seen = bool;
+        type Error = String;
+
+        async fn look(&self, keys: &[u32]) -> Result<Look<Self>, String> {
+            let so = Instant::now() >= self.0;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(Look { seen: keys.iter().map(|key| (*key, Ok(so))).collect(), lists: 1 })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_noticed_within_one_and_a_half_intervals_and_a_request() {
+        let began = Instant::now();
+        let pace = Pace {
+            first: Duration::from_millis(40),
+            growth: 1.015,
+            ceiling: Duration::from_secs(2),
+            jitter: 0.1,
+            limit: Duration::from_secs(60),
+        };
+        for changed in [300, 1_234, 5_678, 20_001].map(Duration::from_millis) {
+            let feed = Feed::new(TrueAt(began.max(Instant::now()) + changed), Beat::default());
+            let began = Instant::now();
+            let waits = (0..100).map(|key| {
+                let watcher = feed.watch(key);
+                async move {
+                    let seen = follow("it", pace, |within| {
+                        let look = watcher.look(within);
+                        async move {
+                            Ok::<_, String>(match look.await? {
+                                Some(true) => Check::Met(began.elapsed()),
+                                _ => Check::NotYet("not so".to_owned()),
+                            })
+                        }
+                    });
+                    seen.await.expect("it becomes so")
+                }
+            });
+            let latest = join_all(waits).await.into_iter().max().expect("a hundred");
+            // A pause is 1.5 % of the time waited, and no list comes sooner than the beat.
+            let interval = changed.mul_f64(0.015).max(LONGEST) + Duration::from_millis(40);
+            assert!(latest - changed <= interval.mul_f64(1.5) + Duration::from_millis(10));
+        }
     }
 
     #[tokio::test(start_paused = true)]

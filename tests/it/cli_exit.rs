@@ -118,10 +118,10 @@ fn an_image_that_is_not_there_is_the_users_mistake_and_one_too_large_the_clouds(
     bench.folder.write("one.feature", &feature(RIGHT));
     for (kind, flag) in [("image", "--image"), ("flavor", "--flavor")] {
         let told = bench.run(&["one.feature", flag, "no-such"]).exits(2);
-        told.says(&[&format!("the cloud has no {kind} `no-such`; it has: ")]);
+        told.says(&[&format!("the cloud sim has no {kind} `no-such`; it has: ")]);
     }
     let large = ["one.feature", "--image", "guest-desktop", "--flavor", "tiny"];
-    bench.run(&large).exits(3).says(&["no flavor is large enough"]);
+    bench.run(&large).exits(3).says(&["no flavor of the cloud sim is large enough"]);
     assert!(bench.folder.journals().is_empty());
 }
 

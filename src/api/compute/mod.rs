@@ -12,6 +12,7 @@ mod migrations;
 mod server;
 mod servers;
 mod services;
+mod zones;
 
 pub use actions::{Action, BlockMigration, LiveMigrate};
 pub use create::{CreateServers, Created, Networks};
@@ -22,6 +23,7 @@ pub use migrations::{Migration, MigrationFilter, MigrationStatus, ServerMigratio
 pub use server::{PowerState, Server, ServerFault, Status, TaskState};
 pub use servers::ServerFilter;
 pub use services::{Hypervisor, ServiceChange, ServiceRecord};
+pub use zones::{Zone, ZoneState};
 
 use super::error::{RequestError, RequestErrorKind};
 use super::request::{Method, Request, Version, path};
