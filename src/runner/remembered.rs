@@ -126,6 +126,8 @@ mod tests {
         let now = [("row", 12), ("row", 13), ("row", 14)];
         assert_eq!(found(&[("row", 12), ("row", 14)], &now), [Some(12), Some(14)]);
         assert_eq!(found(&[("row", 10), ("row", 11)], &now), [Some(12), Some(13)]);
+        let moved = [("row", 14), ("row", 15), ("row", 16)];
+        assert_eq!(found(&[("row", 12), ("row", 14)], &moved), [Some(14), Some(15)]);
         assert_eq!(found(&[("row", 20), ("row", 21)], &now), [Some(13), Some(14)]);
         assert_eq!(found(&[("row", 1), ("row", 2)], &now[..1]), [Some(12), None]);
     }
