@@ -16,6 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::control::OpenError;
+
 pub use exit::Exit;
 
 /// Behaviour suite for OpenStack compute clouds: boots instances together, live-migrates one, and
@@ -40,7 +42,7 @@ enum Command {
     #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
     /// Removes what runs left behind that could not clean up any more
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::HELP, long_about = sweep::ABOUT)]
     Sweep(sweep::Sweep),
     /// Prints every setting with its value and where that comes from
     Config(config::Show),
@@ -76,6 +78,12 @@ impl Stop {
             source = cause.source();
         }
         Self { exit, message }
+    }
+
+    /// Stops because a target can't be opened.
+    fn target(error: OpenError) -> Self {
+        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+        Self::new(exit, &error)
     }
 
     /// Stops with several errors at once.

@@ -11,12 +11,13 @@ use crate::api::compute::{Compute, Networks};
 use crate::api::discover::{self, Boot, DiscoverError, Wanted};
 use crate::api::{Exchange, ExchangeLog};
 use crate::config::{Paces, Requests};
-use crate::events::names::InstanceName;
+use crate::events::names::{InstanceName, RunId};
 use crate::journal::{Account, Journal};
 use crate::wait::Feed;
 
 use super::need::Facts;
 use super::pending::Pending;
+use super::target::run_prefix;
 use super::watch::{Migrations, Servers};
 
 /// One account's way to a cloud.
@@ -117,6 +118,18 @@ impl Cloud {
         match account {
             Account::Operator => Ok(&self.operator),
             Account::Member => self.member.as_ref().ok_or(NoMember),
+        }
+    }
+
+    /// The same cloud for what `run` left behind, whose journal is gone: what is undone is noted
+    /// nowhere but here.
+    pub fn of_run(&self, run: &RunId) -> Self {
+        Self {
+            journal: Journal::in_memory(run.clone()),
+            pending: Pending::default(),
+            consumers: Consumers::default(),
+            prefix: run_prefix(run),
+            ..self.clone()
         }
     }
 

@@ -19,6 +19,6 @@ pub use census::Moved;
 pub use cloud::{Cloud, Consumers, NoMember, Party};
 pub use need::{Facts, Need, Room};
 pub use pending::Pending;
-pub(crate) use target::has_placement;
+pub(crate) use target::{NAMES, has_placement, run_named_in};
 pub use target::{OpenError, Target};
 pub use watch::{Migrations, Records, Servers};

@@ -46,17 +46,16 @@ pub(super) struct Shared {
 impl Shared {
     async fn log_in(
         config: &Config,
-        run: &RunId,
+        names: &str,
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
-        let names = run_prefix(run);
         let beat = Beat::default();
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names, &beat).await?;
+        let operator = party(config, Account::Operator, clouds.cloud(name)?, names, &beat).await?;
         let member = match &config.member {
             None => None,
             Some(member) => {
-                Some(party(config, Account::Member, clouds.cloud(member)?, &names, &beat).await?)
+                Some(party(config, Account::Member, clouds.cloud(member)?, names, &beat).await?)
             }
         };
         Ok(Self { operator, member })
@@ -146,7 +145,7 @@ impl Target {
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Request { name: name.to_owned(), source };
-        let shared = Shared::log_in(&config, &run, name, clouds).await?;
+        let shared = Shared::log_in(&config, &run_prefix(&run), name, clouds).await?;
         let session = shared.operator.compute.session();
         let mut heading = vec![format!("target: {name} at {}", session.cloud().auth_url)];
         heading
@@ -186,25 +185,43 @@ impl Target {
         clouds: &Clouds,
     ) -> Result<Cloud, OpenError> {
         access::same_urls(left, clouds)?;
-        let shared = Shared::log_in(config, &left.run, &left.cloud, clouds).await?;
+        let shared = Shared::log_in(config, &run_prefix(&left.run), &left.cloud, clouds).await?;
         access::same_projects(left, &shared).await?;
+        Self::for_undoing(config, left.journal().clone(), shared, BTreeSet::new()).await
+    }
+
+    /// Opens the cloud `name` to look for what runs left behind whose journals are gone; see
+    /// [`Cloud::of_run`].
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn for_survey(
+        config: &Config,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Cloud, OpenError> {
+        let shared = Shared::log_in(config, NAMES, name, clouds).await?;
+        let journal = Journal::in_memory(RunId::random());
+        Self::for_undoing(config, journal, shared, config.allow.clone()).await
+    }
+
+    async fn for_undoing(
+        config: &Config,
+        journal: Journal,
+        shared: Shared,
+        allow: BTreeSet<Change>,
+    ) -> Result<Cloud, OpenError> {
         let facts = Facts {
             computes: None,
             zone: None,
             rooms: Vec::new(),
             member: shared.member.is_some(),
-            allow: BTreeSet::new(),
+            allow,
             shared: true,
         };
-        let journal = left.journal().clone();
-        let target = Self {
-            config: config.clone(),
-            journal,
-            facts,
-            heading: Vec::new(),
-            shared: Some(shared),
-        };
-        target.cloud(0, &[]).await
+        let (config, heading) = (config.clone(), Vec::new());
+        Self { config, journal, facts, heading, shared: Some(shared) }.cloud(0, &[]).await
     }
 
     /// An embedded cloud by itself, with the settings that nobody changed.
@@ -283,9 +300,24 @@ impl Target {
     }
 }
 
+/// What the names of the instances of all runs begin with.
+pub(crate) const NAMES: &str = "wb-";
+
 /// What the names of a run's instances begin with.
-fn run_prefix(run: &RunId) -> String {
-    format!("wb-{run}-")
+pub(super) fn run_prefix(run: &RunId) -> String {
+    format!("{NAMES}{run}-")
+}
+
+/// The run by which an instance is named: `wb-`, the run, the scenario's number and its own name.
+pub(crate) fn run_named_in(name: &str) -> Option<RunId> {
+    let mut parts = name.strip_prefix(NAMES)?.splitn(3, '-');
+    let run = RunId::read(parts.next()?)?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    let is_name = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_lowercase())
+            && part.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+    };
+    (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
 }
 
 /// Logs an account in.
@@ -331,4 +363,27 @@ fn logged(party: &Party, log: &ExchangeLog) -> Party {
 /// Whether the cloud has placement; without it nobody can say what is allocated.
 pub(crate) async fn has_placement(party: &Party) -> Result<bool, RequestError> {
     party.compute.session().has(Service::Placement).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_named_by_its_run_only_if_all_of_its_name_is_as_we_name() {
+        let run = RunId::random();
+        for rest in ["1-web", "12-web-again1-3"] {
+            let name = format!("{}{rest}", run_prefix(&run));
+            assert_eq!(run_named_in(&name), Some(run.clone()), "{name}");
+        }
+        for other in [
+            "wb-abcdefgh",
+            "wb-abcdefgh-web",
+            "wb-abc-1-web",
+            "wb-abcdefgh-1-.*",
+            "a-wb-abcdefgh-1-web",
+        ] {
+            assert_eq!(run_named_in(other), None, "{other}");
+        }
+    }
 }

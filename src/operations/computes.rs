@@ -6,7 +6,7 @@ use crate::control::Cloud;
 use crate::events::names::ComputeName;
 use crate::journal::{Entry, ServiceBefore, ServiceChanged, ServiceSet, disabled_reason};
 
-use super::{Instance, Problem, look};
+use super::{Instance, Problem, look, mark};
 
 /// The computes that are enabled, up and not forced down, by name; where the run's instances are
 /// tied to a zone, those of the zone.
@@ -123,8 +123,13 @@ async fn change(
         forced_down: service.forced_down.unwrap_or(false),
     };
     cloud.journal.write(Entry::Changing { compute: compute.clone(), before, set: Some(set) })?;
-    let compute = cloud.operator.compute.clone();
-    let request = async move { compute.change_service(&service, &change).await };
+    let (operator, run) = (cloud.operator.compute.clone(), cloud.journal.run().clone());
+    let request = async move {
+        if set == ServiceSet::ForcedDown {
+            mark::set(&operator, &run, &service.host).await;
+        }
+        operator.change_service(&service, &change).await
+    };
     Ok(cloud.pending.carry_out(request).await?)
 }
 
@@ -149,6 +154,9 @@ pub async fn restore(
     // That a service is forced down carries no reason: where it still is, it is taken for ours.
     if changed.forced_down && !changed.before.forced_down && now.forced_down == Some(true) {
         api.change_service(&now, &ServiceChange::ForceDown(false)).await?;
+    }
+    if changed.forced_down {
+        mark::remove(cloud, compute).await?;
     }
     if changed.disabled {
         match way_back(&now, &changed.before, &disabled_reason(cloud.journal.run())) {

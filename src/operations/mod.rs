@@ -9,6 +9,7 @@ pub mod clean_up;
 pub mod computes;
 pub mod confirm;
 pub mod live_migration;
+pub mod mark;
 pub mod members;
 pub mod refusal;
 pub mod sweep;

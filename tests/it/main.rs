@@ -24,3 +24,7 @@ mod sim_migrate;
 mod sim_operate;
 mod sim_projects;
 mod support;
+mod sweep_beside;
+mod sweep_by_metadata;
+mod sweep_faults;
+mod sweep_killed;

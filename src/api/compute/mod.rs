@@ -4,6 +4,7 @@
 //! see, or that an old microversion lacks, is an `Option`.
 
 mod actions;
+mod aggregates;
 mod create;
 mod events;
 mod flavors;
@@ -15,6 +16,7 @@ mod services;
 mod zones;
 
 pub use actions::{Action, BlockMigration, LiveMigrate};
+pub use aggregates::Aggregate;
 pub use create::{CreateServers, Created, Networks};
 pub use events::{ActionEvent, InstanceAction};
 pub use flavors::{AbsoluteLimits, Flavor, Quota, QuotaSet};

@@ -132,10 +132,7 @@ pub(super) fn run(run: &Run) -> Outcome {
 
 async fn open(resolved: &Resolved) -> Result<Target, Stop> {
     let Resolved { config, environment, folder, .. } = resolved;
-    Target::open(config.clone(), RunId::random(), environment, folder).await.map_err(|error| {
-        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
-        Stop::new(exit, &error)
-    })
+    Target::open(config.clone(), RunId::random(), environment, folder).await.map_err(Stop::target)
 }
 
 impl Run {
