@@ -17,7 +17,7 @@ mod watch;
 pub use access::Elsewhere;
 pub use census::Moved;
 pub use cloud::{Cloud, Consumers, NoMember, Party};
-pub use need::{AtOnce, Facts, Need, Room};
+pub use need::{Facts, Need, Room};
 pub use pending::Pending;
 pub(crate) use target::{NAMES, has_placement, run_named_in};
 pub use target::{OpenError, Target};
