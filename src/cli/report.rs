@@ -156,6 +156,7 @@ fn exit_of(run: &Run) -> Exit {
         Ending::Internal => Exit::Internal,
         Ending::Unplanned => Exit::Usage,
         Ending::Unusable => Exit::Target,
+        Ending::OutOfTime => Exit::Failed,
     });
     let ends = [
         (!run.parse_errors.is_empty(), Exit::Usage),
@@ -190,6 +191,7 @@ mod tests {
         assert_eq!(exit(Ending::Internal.as_str()), Exit::Internal);
         assert_eq!(exit(Ending::Unplanned.as_str()), Exit::Usage);
         assert_eq!(exit(Ending::Unusable.as_str()), Exit::Target);
+        assert_eq!(exit(Ending::OutOfTime.as_str()), Exit::Failed);
         assert_eq!(exit("of another program"), Exit::NothingRan);
     }
 }

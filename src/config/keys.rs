@@ -69,10 +69,17 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     KEYS.iter().chain(SERVICE_RETRIES)
 }
 
-/// The key of that name.
+/// The key of that name; all groups of scenarios have one.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
-    all().find(|key| key.name == name)
+    let table = || all().find(|key| key.name == name);
+    if name.starts_with(GROUPS) { Some(&GROUP) } else { table() }
 }
+
+/// What the key of a group begins with.
+pub(super) const GROUPS: &str = "groups.";
+
+/// The key of every group. It is not among [`all`], because users make up the names.
+const GROUP: Key = key("groups.NAME", "1", "scenarios tagged @group(NAME) that run side by side");
 
 /// All keys but the retries of single services. Looking grows by a few per cent of the time already waited, so that a wait costs few
 /// requests and yet ends within a few per cent of the moment when it could.
@@ -80,6 +87,7 @@ const KEYS: &[Key] = &[
     key("cloud", "", "the cloud of clouds.yaml to run on; none: the embedded cloud")
         .reaching(Reach::All),
     two("concurrency", "16", "4", "scenarios that run side by side"),
+    key("order", "written", "order in which scenarios start: written, random or random:SEED"),
     key("image", "", "image to boot, by name or id; none: the smallest that fits"),
     key("flavor", "", "flavor to boot, by name or id; none: the smallest that fits"),
     key("network", "none", "network of the instances: none, auto, or one by name or id"),
@@ -93,6 +101,8 @@ const KEYS: &[Key] = &[
     two("deadline.step", "30s", "15m", "longest time for one step"),
     two("deadline.scenario", "60s", "60m", "longest time for all steps of a scenario"),
     two("deadline.clean-up", "30s", "15m", "longest time for audit and clean-up of a scenario"),
+    key("deadline.run", "", "longest time for the whole run, but for its clean-up; none: any"),
+    key("deadline.stall", "10s", "when a step that does not let its thread go is told of"),
     two("pace.boot.first", "10ms", "40ms", "first pause while instances boot"),
     key("pace.boot.growth", "1.015", "what each pause is multiplied by"),
     two("pace.boot.ceiling", "100ms", "2s", "longest pause"),

@@ -1,6 +1,6 @@
 //! Where values come from, and which of them counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::Retries;
 use super::clouds::Environment;
-use super::keys::{self, Key, Reach};
-use super::values;
+use super::keys::{self, GROUPS, Key, Reach};
+use super::values::{self, is_group_name};
 use crate::wait::{Backoff, Limits, Pace};
 
 /// Where a value comes from.
@@ -101,6 +101,14 @@ pub enum ConfigError {
         /// Why not there, and where it belongs.
         why: &'static str,
     },
+    /// A group that can't be called so.
+    #[error("{origin}: no group can be called {name:?}; its name takes {}", values::GROUP_NAMES)]
+    BadGroup {
+        /// Where it stands.
+        origin: Origin,
+        /// As it was written.
+        name: String,
+    },
     /// A value that can't be read.
     #[error("{}: {:?} is not right for {}; it takes {right}", setting.origin, setting.value, setting.key)]
     BadValue {
@@ -161,6 +169,12 @@ impl Layers {
             .filter(|(name, value)| name.starts_with("WHIMBREL_") && !value.is_empty());
         for (name, value) in ours {
             let origin = Origin::Environment(name.to_owned());
+            if let Some(group) = name.strip_prefix("WHIMBREL_GROUPS_") {
+                let key = format!("{GROUPS}{}", group.to_lowercase().replace('_', "-"));
+                find(&key, &origin)?;
+                self.environment.insert(key, (value.to_owned(), origin));
+                continue;
+            }
             let Some(key) = keys::all().find(|key| spelt(key.name) == name) else {
                 let names: Vec<String> = keys::all().map(|key| spelt(key.name)).collect();
                 let nearest = nearest(name, names.iter().map(String::as_str));
@@ -200,6 +214,9 @@ impl Layers {
 }
 
 fn find(key: &str, origin: &Origin) -> Result<&'static Key, ConfigError> {
+    if let Some(name) = key.strip_prefix(GROUPS).filter(|name| !is_group_name(name)) {
+        return Err(ConfigError::BadGroup { origin: origin.clone(), name: name.to_owned() });
+    }
     keys::find(key).ok_or_else(|| {
         let nearest = nearest(key, keys::all().map(|key| key.name));
         ConfigError::UnknownKey { origin: origin.clone(), key: key.to_owned(), nearest }
@@ -344,6 +361,23 @@ impl View<'_> {
 
     pub(super) fn duration(&self, key: &str) -> Result<Duration, ConfigError> {
         self.read(key, values::read_duration)
+    }
+
+    /// A time that may be left open.
+    pub(super) fn optional_duration(&self, key: &str) -> Result<Option<Duration>, ConfigError> {
+        let open = self.text(key).value.is_empty();
+        if open { Ok(None) } else { self.duration(key).map(Some) }
+    }
+
+    /// The keys of the groups that anybody set for this cloud, in order.
+    pub(super) fn group_keys(&self) -> BTreeSet<String> {
+        let Layers { flags, environment, file } = self.layers;
+        let own = self.cloud.map(|cloud| in_file(Some(cloud), ""));
+        let of_file = file
+            .keys()
+            .map(|key| own.as_ref().and_then(|own| key.strip_prefix(own.as_str())).unwrap_or(key));
+        let said = flags.keys().chain(environment.keys()).map(String::as_str).chain(of_file);
+        said.filter(|key| key.starts_with(GROUPS)).map(str::to_owned).collect()
     }
 
     pub(super) fn pace(&self, kind: &str) -> Result<Pace, ConfigError> {

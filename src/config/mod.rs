@@ -15,7 +15,7 @@ mod layers;
 pub mod secret;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::wait::{Backoff, Limits, Pace};
 
 pub use keys::{Key, all as keys};
 pub use layers::{ConfigError, Layers, Origin, Setting};
-pub use values::{Change, Network, read_duration};
+pub use values::{Change, GROUP_NAMES, Network, Order, is_group_name, read_duration};
 
 /// Everything that a run can be told, resolved for one target.
 #[derive(Clone, Debug)]
@@ -32,6 +32,10 @@ pub struct Config {
     pub cloud: Option<String>,
     /// How many scenarios run side by side.
     pub concurrency: usize,
+    /// In which order they start.
+    pub order: Order,
+    /// How many scenarios of a group run side by side; of a group that is not named here, one.
+    pub groups: BTreeMap<String, usize>,
     /// What bounds steps, scenarios and their clean-up.
     pub deadlines: Deadlines,
     /// How the suite looks for what it waits for.
@@ -52,7 +56,8 @@ pub struct Config {
     pub allow: BTreeSet<Change>,
     /// The folder of the journals.
     pub journal: PathBuf,
-    /// Each key with its value as text and where that came from, in the order of [`keys`].
+    /// Each key with its value as text and where that came from, in the order of [`keys`]; behind
+    /// them the groups that were set.
     pub settings: Vec<Setting>,
 }
 
@@ -65,6 +70,10 @@ pub struct Deadlines {
     pub scenario: Duration,
     /// What comes after the steps: audit and clean-up.
     pub clean_up: Duration,
+    /// All scenarios of a run, but for their clean-up; `None`: they may take any time.
+    pub run: Option<Duration>,
+    /// How long a step may keep its thread before that is told.
+    pub stall: Duration,
 }
 
 /// One pace a kind of wait.
@@ -126,12 +135,22 @@ impl Config {
     pub fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
         let cloud = layers.optional("cloud")?;
         let view = layers.for_cloud(cloud.as_deref());
+        let groups = view.group_keys();
         Ok(Self {
             concurrency: view.read("concurrency", values::count)?,
+            order: view.read("order", values::order)?,
+            groups: groups
+                .iter()
+                .map(|key| {
+                    Ok((key[keys::GROUPS.len()..].to_owned(), view.read(key, values::count)?))
+                })
+                .collect::<Result<_, ConfigError>>()?,
             deadlines: Deadlines {
                 step: view.duration("deadline.step")?,
                 scenario: view.duration("deadline.scenario")?,
                 clean_up: view.duration("deadline.clean-up")?,
+                run: view.optional_duration("deadline.run")?,
+                stall: view.duration("deadline.stall")?,
             },
             paces: Paces {
                 boot: view.pace("boot")?,
@@ -153,7 +172,11 @@ impl Config {
             member: view.optional("member"),
             allow: view.read("allow", values::changes)?,
             journal: PathBuf::from(view.text("journal").value),
-            settings: keys::all().map(|key| view.text(key.name)).collect(),
+            settings: keys::all()
+                .map(|key| key.name)
+                .chain(groups.iter().map(String::as_str))
+                .map(|key| view.text(key))
+                .collect(),
             cloud,
         })
     }

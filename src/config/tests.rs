@@ -174,6 +174,61 @@ fn a_value_that_cannot_be_read_is_refused_with_what_would_be_right() {
 }
 
 #[test]
+fn groups_have_names_of_the_users_own_and_a_limit_on_each_cloud() {
+    let (_folder, path) = file("[groups]\nmove = 3\n[clouds.lab.groups]\nmove = 2\nevacuate = 4\n");
+    let on = |cloud: &str| {
+        let mut layers = Layers::default();
+        layers.file(&path).unwrap();
+        layers.environment(&environment(&[("WHIMBREL_GROUPS_COLD_BOOT", "5")])).unwrap();
+        layers.flag("--set", "groups.x9", "6").unwrap();
+        layers.flag("--cloud", "cloud", cloud).unwrap();
+        Config::resolve(&layers).unwrap()
+    };
+    let limits = |config: &Config| -> Vec<String> {
+        config.groups.iter().map(|(name, limit)| format!("{name}={limit}")).collect()
+    };
+    assert_eq!(limits(&on("lab")), ["cold-boot=5", "evacuate=4", "move=2", "x9=6"]);
+    assert_eq!(limits(&on("other")), ["cold-boot=5", "move=3", "x9=6"]);
+    let shown = on("lab").settings.into_iter().find(|it| it.key == "groups.move").unwrap();
+    assert!(shown.origin.to_string().ends_with("whimbrel.toml:4"), "{}", shown.origin);
+}
+
+#[test]
+fn a_group_that_can_not_be_called_so_is_refused_with_its_place() {
+    let (_folder, path) = file("[groups]\n'Live migration' = 3\n");
+    let error = Layers::default().file(&path).unwrap_err();
+    insta::assert_snapshot!(text(&error, &path), @r#"whimbrel.toml:2: no group can be called "Live migration"; its name takes lower-case letters, digits and dashes, beginning with a letter"#);
+    for name in ["groups.", "groups.a.b", "groups.-a", "groups.A"] {
+        assert!(Layers::default().flag("--set", name, "1").is_err(), "{name}");
+    }
+    let mut layers = Layers::default();
+    layers.flag("--set", "groups.move", "0").unwrap();
+    insta::assert_snapshot!(Config::resolve(&layers).unwrap_err(), @r#"--set: "0" is not right for groups.move; it takes a whole number from 1"#);
+}
+
+#[test]
+fn an_order_is_as_written_or_by_a_seed() {
+    let order = |text: &str| {
+        let mut layers = Layers::default();
+        layers.flag("--order", "order", text).unwrap();
+        Config::resolve(&layers).map(|config| config.order)
+    };
+    assert_eq!(order("written").unwrap(), Order::Written);
+    assert_eq!(order("random").unwrap(), Order::Random(None));
+    assert_eq!(order("random:7").unwrap(), Order::Random(Some(7)));
+    insta::assert_snapshot!(order("random:x").unwrap_err(), @r#"--order: "random:x" is not right for order; it takes written, random, or random:SEED with a whole number"#);
+}
+
+#[test]
+fn a_run_may_take_any_time_unless_it_has_a_deadline() {
+    assert_eq!(Config::resolve(&Layers::default()).unwrap().deadlines.run, None);
+    let mut layers = Layers::default();
+    layers.flag("--set", "deadline.run", "2m").unwrap();
+    let run = Config::resolve(&layers).unwrap().deadlines.run;
+    assert_eq!(run, Some(Duration::from_secs(120)));
+}
+
+#[test]
 fn what_is_not_toml_is_refused_with_its_place() {
     let (_folder, path) = file("concurrency = \n");
     let error = Layers::default().file(&path).unwrap_err();

@@ -23,6 +23,40 @@ impl fmt::Display for Change {
     }
 }
 
+/// In which order scenarios are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they stand in the files.
+    Written,
+    /// Shuffled by this seed; `None`: by one that is drawn.
+    Random(Option<u64>),
+}
+
+/// What is right for an order.
+const ORDERS: &str = "written, random, or random:SEED with a whole number";
+
+/// Reads an order.
+pub(super) fn order(text: &str) -> Result<Order, String> {
+    match text.trim() {
+        "written" => Ok(Order::Written),
+        "random" => Ok(Order::Random(None)),
+        other => other
+            .strip_prefix("random:")
+            .and_then(|seed| seed.trim().parse().ok())
+            .map(|seed| Order::Random(Some(seed)))
+            .ok_or_else(|| ORDERS.to_owned()),
+    }
+}
+
+/// What is right for the name of a group.
+pub const GROUP_NAMES: &str = "lower-case letters, digits and dashes, beginning with a letter";
+
+/// Whether a group of scenarios may be called so: `WHIMBREL_GROUPS_NAME` has to be one name only.
+pub fn is_group_name(name: &str) -> bool {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(known)
+}
+
 /// What instances are connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Network {

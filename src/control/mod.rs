@@ -20,7 +20,7 @@ pub use access::Elsewhere;
 pub use census::Moved;
 pub use cloud::{Cloud, Consumers, NoMember, Party};
 pub use lack::Lack;
-pub use need::{AtOnce, Facts, Need, Room};
+pub use need::{Facts, Need, Room};
 pub use pending::Pending;
 pub use survey::{Known, Looked, PartySurvey, Site, Survey};
 pub(crate) use target::{NAMES, has_placement, run_named_in};

@@ -56,26 +56,24 @@ impl Room {
         });
         here.fold(0, usize::saturating_add)
     }
-}
 
-/// How many scenarios a quota lets run at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtOnce {
-    /// So many, at least one.
-    pub scenarios: usize,
-    /// Because there is room for so many instances.
-    pub room: usize,
-}
+    /// What there is too little of, in words: unlike that of any other room.
+    pub fn name(&self) -> String {
+        let word = |account: &Account| match account {
+            Account::Operator => "operator",
+            Account::Member => "member",
+        };
+        let accounts: Vec<&str> = self.accounts.iter().map(word).collect();
+        format!("instances of the {}", accounts.join(" and the "))
+    }
 
-impl fmt::Display for AtOnce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
-        let Self { scenarios, room } = *self;
-        let (instances, each) = (s(room), s(scenarios));
-        write!(
-            f,
-            "quota leaves room for {room} instance{instances}: {scenarios} scenario{each} at a time"
-        )
+    /// Whether scenarios with these needs may have to wait for each other here, if so many run side
+    /// by side.
+    fn is_tight(&self, scenarios: &[Vec<Need>], side_by_side: usize) -> bool {
+        let mut taken: Vec<usize> = scenarios.iter().map(|needs| self.taken_by(needs)).collect();
+        taken.sort_unstable_by(|one, other| other.cmp(one));
+        let most = taken.into_iter().take(side_by_side).fold(0, usize::saturating_add);
+        most > self.instances
     }
 }
 
@@ -86,15 +84,20 @@ impl Facts {
         lack.or_else(|| self.rooms.iter().find_map(|room| lack_of_room(room, needs)))
     }
 
-    /// How many scenarios may run at the same time, each with its needs, so that whichever do find
-    /// room; `None` if quotas are in nobody's way.
-    pub fn at_once(&self, scenarios: &[Vec<Need>]) -> Option<AtOnce> {
-        let by_room = self.rooms.iter().filter_map(|room| {
-            let largest = scenarios.iter().map(|needs| room.taken_by(needs)).max()?;
-            let scenarios = room.instances.checked_div(largest)?.max(1);
-            Some(AtOnce { scenarios, room: room.instances })
-        });
-        by_room.min_by_key(|at_once| at_once.scenarios)
+    /// Where quotas keep scenarios with these needs waiting, in a line each, if so many run side by
+    /// side.
+    pub fn limits(&self, scenarios: &[Vec<Need>], side_by_side: usize) -> Vec<String> {
+        let tight = self.rooms.iter().filter(|room| room.is_tight(scenarios, side_by_side));
+        tight
+            .map(|room| {
+                let (count, name) = (room.instances, room.name());
+                let name =
+                    if count == 1 { name.replacen("instances", "instance", 1) } else { name };
+                format!(
+                    "quota leaves room for {count} {name}: scenarios wait for their share of it"
+                )
+            })
+            .collect()
     }
 
     fn lack_of(&self, need: Need) -> Option<Lack> {
@@ -206,23 +209,26 @@ mod tests {
     }
 
     #[test]
-    fn no_more_scenarios_run_at_once_than_the_tightest_quota_has_room_for() {
+    fn a_quota_that_keeps_scenarios_waiting_is_told_and_no_other() {
         let scenarios = [
             vec![Need::Instances(Account::Operator, 5)],
-            vec![Need::Instances(Account::Member, 2), Need::Member],
+            vec![Need::Instances(Account::Operator, 2), Need::Instances(Account::Member, 2)],
             vec![],
         ];
-        let at_once = |rooms: &[Room]| {
+        let limits = |rooms: &[Room], side_by_side| {
             let facts = Facts { rooms: rooms.to_vec(), ..small_cloud() };
-            facts.at_once(&scenarios).map(|it| it.to_string())
+            facts.limits(&scenarios, side_by_side)
         };
-        assert_eq!(at_once(&[]), None);
-        let operator = room(&[Account::Operator], 10);
-        let told = at_once(std::slice::from_ref(&operator)).unwrap();
-        insta::assert_snapshot!(told, @"quota leaves room for 10 instances: 2 scenarios at a time");
-        let told = at_once(&[operator, room(&[Account::Member], 3)]).unwrap();
-        insta::assert_snapshot!(told, @"quota leaves room for 3 instances: 1 scenario at a time");
-        let nobody = Facts { rooms: vec![room(&[Account::Member], 0)], ..small_cloud() };
-        assert_eq!(nobody.at_once(&scenarios[..1]), None, "nobody needs of it");
+        assert_eq!(limits(&[], 9), [""; 0]);
+        assert_eq!(limits(&[room(&[Account::Operator], 7)], 9), [""; 0]);
+        let tight = [room(&[Account::Operator], 6), room(&[Account::Member], 1)];
+        insta::assert_snapshot!(limits(&tight, 9).join("\n"), @r"
+        quota leaves room for 6 instances of the operator: scenarios wait for their share of it
+        quota leaves room for 1 instance of the member: scenarios wait for their share of it
+        ");
+        assert_eq!(limits(&tight[..1], 1), [""; 0], "one at a time has room enough");
+        let both = room(&[Account::Operator, Account::Member], 8);
+        assert_eq!(both.taken_by(&scenarios[1]), 4);
+        insta::assert_snapshot!(limits(&[both], 2).join("\n"), @"quota leaves room for 8 instances of the operator and the member: scenarios wait for their share of it");
     }
 }

@@ -11,12 +11,15 @@ pub struct About {
     pub heading: Vec<String>,
     /// The command that runs scenarios again if their places (`path:line`) are appended.
     pub rerun: String,
+    /// Whether scenarios of several features may end in turn.
+    #[serde(default)]
+    pub side_by_side: bool,
 }
 
 impl Default for About {
     /// For a stream that says nothing of the kind.
     fn default() -> Self {
-        Self { heading: Vec::new(), rerun: "whimbrel run".to_owned() }
+        Self { heading: Vec::new(), rerun: "whimbrel run".to_owned(), side_by_side: false }
     }
 }
 

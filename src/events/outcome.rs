@@ -34,10 +34,13 @@ pub enum Ending {
     Unplanned,
     /// The target can't be used: nothing was run.
     Unusable,
+    /// Its deadline has passed.
+    OutOfTime,
 }
 
 impl Ending {
-    const ALL: [Self; 4] = [Self::Interrupted, Self::Internal, Self::Unplanned, Self::Unusable];
+    const ALL: [Self; 5] =
+        [Self::Interrupted, Self::Internal, Self::Unplanned, Self::Unusable, Self::OutOfTime];
 
     /// As the stream names it.
     pub const fn as_str(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Ending {
             Self::Internal => "internal error",
             Self::Unplanned => "problems before the start",
             Self::Unusable => "unusable target",
+            Self::OutOfTime => "deadline of the run",
         }
     }
 

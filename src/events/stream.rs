@@ -29,6 +29,9 @@ pub enum Event {
         /// What is waited for and what was seen last, in one line.
         what: String,
     },
+    /// What somebody who watches should know now, such as a step that keeps its thread; a few
+    /// lines, in no report.
+    Noted(String),
 }
 
 /// Somebody who hears everything that a run says, in order.
@@ -70,6 +73,11 @@ impl Speaker {
     /// Says one message.
     pub fn say(&self, envelope: Envelope) {
         (self.0)(Event::Said(Box::new(envelope)));
+    }
+
+    /// Tells those who watch.
+    pub fn note(&self, text: String) {
+        (self.0)(Event::Noted(text));
     }
 
     fn waiting(&self, test_case_started_id: &str, what: String) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -19,6 +20,11 @@ const STRONG: Style = Style::new().bold();
 pub(super) struct Paint(pub bool);
 
 impl Paint {
+    /// Colour as `choice` says; `Auto` means none.
+    pub(super) fn of(choice: ColorChoice) -> Self {
+        Self(matches!(choice, ColorChoice::Always | ColorChoice::AlwaysAnsi))
+    }
+
     pub(super) fn good(self, text: &str) -> String {
         self.with(GOOD, text)
     }

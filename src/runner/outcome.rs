@@ -14,6 +14,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// Whether the run was cancelled.
     pub interrupted: bool,
+    /// The run's deadline, if it kept a scenario from starting or ended one.
+    pub out_of_time: Option<Duration>,
     /// Panics outside steps, one line each: bugs of ours.
     pub internal_errors: Vec<String>,
 }
@@ -99,6 +101,7 @@ impl Outcome {
         self.problems.is_empty()
             && self.internal_errors.is_empty()
             && !self.interrupted
+            && self.out_of_time.is_none()
             && self.failed() == 0
             && self.not_started() == 0
             && self.left_behind() == 0
@@ -110,10 +113,16 @@ impl Outcome {
     pub(super) fn ending(&self) -> Option<(Ending, String)> {
         let counted = |count: usize, words: &str| format!("{count} {words}");
         let (bugs, problems) = (self.internal_errors.len(), self.problems.len());
+        let late = self.out_of_time.unwrap_or_default();
         let told = [
             (self.interrupted, Ending::Interrupted, "interrupted".to_owned()),
             (bugs > 0, Ending::Internal, counted(bugs, "internal errors")),
             (problems > 0, Ending::Unplanned, counted(problems, "problems before the start")),
+            (
+                self.out_of_time.is_some(),
+                Ending::OutOfTime,
+                format!("the run's deadline of {late:?} has passed"),
+            ),
         ];
         let told: Vec<_> = told.into_iter().filter(|(applies, ..)| *applies).collect();
         let words: Vec<&str> = told.iter().map(|(.., words)| words.as_str()).collect();

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::Library;
+use super::hook::Hook;
 use super::phrase::snippet;
-use super::plan::{Hook, Meaning, Plan, Planned, PlannedScenario};
+use super::plan::{Meaning, Plan, Planned, PlannedScenario};
 use super::{Definition, Introduction};
 use crate::events::messages::pickle::PickleStepType;
 use crate::events::messages::run::{

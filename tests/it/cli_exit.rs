@@ -218,10 +218,14 @@ fn the_embedded_cloud_has_room_for_as_many_instances_as_a_scenario_says() {
 #[test]
 fn as_many_scenarios_run_at_once_as_the_quota_has_room_for() {
     let bench = Bench::limited(Settings::default());
-    let one = "\n  Scenario: More\n    Given 5 instances \"web\" booted together\n";
-    bench.folder.write("one.feature", &format!("Feature: Many{}", one.repeat(6)));
+    let one = |count| {
+        format!("\n  Scenario: {count}\n    Given {count} instances \"web\" booted together\n")
+    };
+    let scenarios: Vec<String> = [5, 8, 2, 10, 2, 5].map(one).into();
+    bench.folder.write("one.feature", &format!("Feature: Many{}", scenarios.concat()));
     let told = bench.run(&["one.feature", "--concurrency", "6"]).exits(0);
-    let heading = "quota leaves room for 10 instances: 2 scenarios at a time";
+    let heading =
+        "quota leaves room for 10 instances of the operator: scenarios wait for their share of it";
     told.says(&[heading, "6 scenarios: 6 passed"]);
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
     let told = bench.run(&["one.feature", "--concurrency", "1"]).exits(0);

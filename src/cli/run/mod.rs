@@ -3,28 +3,33 @@
 mod ending;
 mod fitting;
 mod kept;
+mod memory;
 mod planned;
 mod record;
 mod reports;
 mod selecting;
 mod telling;
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use clap::Args;
 
 use crate::control::{Site, Target};
+use crate::events::evidence::About;
 use crate::events::names::RunId;
 use crate::events::outcome::Ending;
 use crate::report::shell_word;
 use crate::runner::{self, cancel};
 
 use super::settings::{Resolved, Settings};
-use super::signals::{self, Signals};
+use super::signals::{self, Questions, Signals};
 use super::surroundings::OnTarget;
 use super::{Exit, Outcome, Stop};
 use ending::{exit_of, settle};
 use fitting::{fit, heading};
+use memory::Memory;
 use planned::print_plan;
 use reports::Recording;
 pub(super) use reports::{Reports, Shown};
@@ -39,6 +44,9 @@ pub(super) struct Run {
     /// Scenarios that run side by side
     #[arg(short, long, value_name = "COUNT", help_heading = "Execution")]
     concurrency: Option<usize>,
+    /// Order in which scenarios start: written, random or random:SEED [default: written]
+    #[arg(long, value_name = "ORDER", help_heading = "Execution")]
+    order: Option<String>,
     /// Starts no more scenarios after one has failed
     #[arg(long, help_heading = "Execution")]
     fail_fast: bool,
@@ -56,14 +64,20 @@ pub(super) struct Run {
 /// Plans, runs, tells, and ends with the exit code for what happened.
 pub(super) fn run(run: &Run) -> Outcome {
     let concurrency = run.concurrency.map(|count| count.to_string());
-    let resolved = run.settings.resolve(&[("--concurrency", "concurrency", concurrency)])?;
+    let resolved = run.settings.resolve(&[
+        ("--concurrency", "concurrency", concurrency),
+        ("--order", "order", run.order.clone()),
+    ])?;
     let mut plan = run.selecting.plan(&resolved)?;
     if run.plan {
-        return print_plan(&resolved, plan);
+        return match plan.problems() {
+            [] => print_plan(&resolved, plan),
+            problems => Err(run.reports.refusal(problems)),
+        };
     }
     let telling = Telling::open(run, &resolved)?;
     if !plan.problems().is_empty() {
-        let stop = Stop::with_all(Exit::Usage, plan.problems());
+        let stop = run.reports.refusal(plan.problems());
         return Err(telling.refused(plan, None, stop));
     }
     if plan.is_empty() {
@@ -71,11 +85,16 @@ pub(super) fn run(run: &Run) -> Outcome {
         return Err(telling.refused(plan, None, Stop { exit: Exit::NothingRan, message }));
     }
     let runtime = super::runtime()?;
-    let mut signals = runtime.block_on(async { Signals::listen() });
+    let (mut signals, mut questions) =
+        runtime.block_on(async { (Signals::listen(), Questions::listen()) });
     let opening = async {
-        tokio::select! {
-            opened = open(&resolved) => Some(opened),
-            () = signals.next() => None,
+        let mut opening = pin!(open(&resolved));
+        loop {
+            tokio::select! {
+                opened = &mut opening => return Some(opened),
+                () = signals.next() => return None,
+                () = questions.next() => anstream::eprintln!("the target is being opened"),
+            }
         }
     };
     let target = match runtime.block_on(opening) {
@@ -89,26 +108,36 @@ pub(super) fn run(run: &Run) -> Outcome {
             return Err(telling.refused(plan, Some(Ending::Interrupted), stop));
         }
     };
-    let limited = fit(&mut plan, target.facts());
+    let limits = fit(&mut plan, target.facts(), &resolved);
 
     let journal = target.journal().clone();
-    let heading = heading(target.heading(), limited, &resolved);
+    let seed = plan.seed();
+    let about = About {
+        heading: heading(target.heading(), &limits, seed, &resolved),
+        rerun: run.rerun(seed),
+        side_by_side: resolved.config.concurrency > 1 || seed.is_some(),
+    };
     let (canceller, cancelled) = cancel::channel();
     runtime.spawn(signals::obey(signals, canceller, journal.clone()));
-    let concurrency = resolved.config.concurrency;
+    let (ask, asked) = channel();
+    runtime.spawn(questions.pass_on(ask));
     let settings = runner::Settings {
-        concurrency: limited.map_or(concurrency, |limited| limited.scenarios.min(concurrency)),
+        concurrency: resolved.config.concurrency,
+        capacities: limits.capacities,
         step_limit: resolved.config.deadlines.step,
         scenario_limit: resolved.config.deadlines.scenario,
         grace: resolved.config.deadlines.clean_up,
+        run_limit: resolved.config.deadlines.run,
+        stall_limit: resolved.config.deadlines.stall,
         fail_fast: run.fail_fast,
-        introduction: telling.introduction(heading),
+        introduction: telling.introduction(about),
         ..runner::Settings::default()
     };
     let handle = runtime.handle().clone();
-    let (ran, told) = telling.during(move |speaker| {
+    let (ran, told) = telling.during(&asked, move |speaker| {
         runner::run(plan, Arc::new(OnTarget(target)), settings, speaker, cancelled, &handle)
     })?;
+    Memory::of(&resolved.config.journal).learn(&ran, run.selecting.extent());
     // First, because a report that can't be written says nothing of what is left.
     let ends = std::iter::once(settle(journal)).chain(told.write());
     Ok(ends.map(|end| end.unwrap_or_else(Stop::tell)).fold(exit_of(&ran), Exit::or))
@@ -124,8 +153,11 @@ async fn open(resolved: &Resolved) -> Result<Target, Stop> {
 
 impl Run {
     /// The command that runs scenarios again as this one did, but for their places.
-    fn rerun(&self) -> String {
-        let words = self.settings.words();
+    fn rerun(&self, seed: Option<u64>) -> String {
+        let mut words = self.settings.words();
+        if let Some(seed) = seed {
+            words.extend(["--order".to_owned(), format!("random:{seed}")]);
+        }
         let words = words.iter().map(|word| shell_word(word));
         std::iter::once("whimbrel run".into()).chain(words).collect::<Vec<_>>().join(" ")
     }

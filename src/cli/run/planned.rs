@@ -1,10 +1,11 @@
 //! `whimbrel run --plan`: what a run would create and change, in the order of the run.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::api::discover::Boot;
 use crate::config::Config;
-use crate::control::{AtOnce, Known, PartySurvey, Room, Site, Survey};
+use crate::control::{Known, PartySurvey, Room, Site, Survey};
 use crate::events::names::RunId;
 use crate::journal::Account;
 use crate::operations::boot::RUN_KEY;
@@ -23,9 +24,6 @@ use super::fitting::{fit, heading};
 /// Looks at the target as a run does, and prints what would come then. Nothing is created, no
 /// journal begun.
 pub(super) fn print_plan(resolved: &Resolved, mut plan: Plan<ComputeWorld>) -> Outcome {
-    if !plan.problems().is_empty() {
-        return Err(Stop::with_all(Exit::Usage, plan.problems()));
-    }
     if plan.is_empty() {
         let message = "nothing ran: no scenario is selected".to_owned();
         return Err(Stop { exit: Exit::NothingRan, message });
@@ -38,9 +36,9 @@ pub(super) fn print_plan(resolved: &Resolved, mut plan: Plan<ComputeWorld>) -> O
         Ok((survey, known))
     };
     let (survey, known) = super::super::runtime()?.block_on(looking).map_err(Stop::target)?;
-    let limited = fit(&mut plan, &known.facts);
-    let lines = heading(&known.heading, limited, resolved);
-    let planned = Planned::of(&plan, limited, config.concurrency);
+    let limits = fit(&mut plan, &known.facts, resolved);
+    let lines = heading(&known.heading, &limits, plan.seed(), resolved);
+    let planned = Planned::of(&plan, config.concurrency);
     let totals = planned.totals(&known, &survey, resolved);
     let text =
         format!("{}\n{}{}{totals}", lines.join("\n"), planned.scenarios(), planned.skipped());
@@ -53,18 +51,17 @@ struct Planned<'a> {
     /// Those that run, in the order in which they are started.
     run: Vec<&'a PlannedScenario>,
     skipped: Vec<&'a PlannedScenario>,
-    /// How many run side by side.
+    /// How many run side by side at most.
     at_once: usize,
 }
 
 impl<'a> Planned<'a> {
-    fn of(plan: &'a Plan<ComputeWorld>, limited: Option<AtOnce>, concurrency: usize) -> Self {
+    fn of(plan: &'a Plan<ComputeWorld>, at_once: usize) -> Self {
         let (skipped, run): (Vec<_>, Vec<_>) =
             plan.scenarios().partition(|scenario| scenario.skip.is_some());
         let (alone, mut run): (Vec<_>, Vec<_>) =
             run.into_iter().partition(|scenario| scenario.is_serial());
         run.extend(alone);
-        let at_once = limited.map_or(concurrency, |limited| limited.scenarios.min(concurrency));
         Self { run, skipped, at_once }
     }
 
@@ -113,7 +110,10 @@ impl<'a> Planned<'a> {
         let alone = if alone == 0 { String::new() } else { format!(", {alone} of them alone") };
         total(
             "scenarios",
-            format!("{} of {all} would run, {side_by_side} at a time{alone}", self.run.len()),
+            format!(
+                "{} of {all} would run, at most {side_by_side} at a time{alone}",
+                self.run.len()
+            ),
         );
         total("instances", self.instances(known));
         for booted in booted(&survey.parties, &resolved.config) {
@@ -136,18 +136,31 @@ impl<'a> Planned<'a> {
     }
 
     fn instances(&self, known: &Known) -> String {
-        let everybody =
-            Room { accounts: [Account::Operator, Account::Member].into(), instances: 0 };
-        let taken = |scenario: &PlannedScenario| everybody.taken_by(&needs_of(scenario));
-        let (alone, side_by_side): (Vec<_>, Vec<_>) =
-            self.run.iter().copied().partition(|scenario| scenario.is_serial());
-        let mut largest: Vec<usize> = side_by_side.into_iter().map(taken).collect();
-        largest.sort_unstable_by(|one, other| other.cmp(one));
-        let together =
-            largest.iter().take(self.at_once).fold(0, |sum: usize, it| sum.saturating_add(*it));
-        let most = alone.into_iter().map(taken).max().unwrap_or(0).max(together);
-        let left = rooms(&known.facts.rooms);
+        let rooms = &known.facts.rooms;
+        let limited = |account: &Account| rooms.iter().any(|room| room.accounts.contains(account));
+        let (accounts, unlimited): (BTreeSet<_>, BTreeSet<_>) =
+            [Account::Operator, Account::Member].into_iter().partition(limited);
+        let whole = |accounts| Room { accounts, instances: usize::MAX };
+        let both = whole(accounts.union(&unlimited).copied().collect());
+        // No more than whichever run side by side, and no more than quotas let them have.
+        let let_have =
+            std::iter::once(&whole(unlimited)).chain(rooms).fold(0, |sum: usize, room| {
+                sum.saturating_add(self.together(room).min(room.instances))
+            });
+        let alone = self.run.iter().filter(|scenario| scenario.is_serial());
+        let alone = alone.map(|scenario| both.taken_by(&needs_of(scenario))).max().unwrap_or(0);
+        let most = self.together(&both).min(let_have).max(alone);
+        let left = told(rooms);
         format!("{} in all, at most {most} at the same time{left}", self.count(instances))
+    }
+
+    /// What the largest scenarios that may run side by side take of a room.
+    fn together(&self, room: &Room) -> usize {
+        let side_by_side = self.run.iter().filter(|scenario| !scenario.is_serial());
+        let mut sizes: Vec<usize> =
+            side_by_side.map(|scenario| room.taken_by(&needs_of(scenario))).collect();
+        sizes.sort_unstable_by(|one, other| other.cmp(one));
+        sizes.iter().take(self.at_once).fold(0, |sum, size| sum.saturating_add(*size))
     }
 
     fn computes(&self) -> String {
@@ -204,19 +217,11 @@ fn booted(parties: &[PartySurvey], config: &Config) -> Vec<String> {
 }
 
 /// What quotas leave, by whose they are.
-fn rooms(rooms: &[Room]) -> String {
-    let whose = |room: &Room| match room.accounts.iter().collect::<Vec<_>>().as_slice() {
-        [Account::Operator] => "the operator's",
-        [Account::Member] => "the plain member's",
-        _ => "both accounts'",
-    };
+fn told(rooms: &[Room]) -> String {
+    let each = rooms.iter().map(|room| format!("{} {}", room.instances, room.name()));
     match rooms {
         [] => String::new(),
-        [one] => format!("; the quota leaves room for {}", one.instances),
-        several => {
-            let each = several.iter().map(|room| format!("{} of {}", room.instances, whose(room)));
-            format!("; quotas leave room for {}", each.collect::<Vec<_>>().join(" and "))
-        }
+        _ => format!("; quotas leave room for {}", each.collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -6,14 +6,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use terminal_size::terminal_size_of;
 
 use crate::events::stream::{Event, Listener};
 use crate::report::Run as Told;
 use crate::report::console::{Console, Options};
+use crate::runner::{Problem, drawn};
 
-use super::super::Stop;
 use super::super::github::OnGitHub;
 use super::super::output::WhileRead;
+use super::super::{Exit, Stop};
 use super::kept::{self, Draw, Kept};
 use super::record::Record;
 
@@ -74,6 +76,15 @@ impl Shown {
             Self::Err => Box::new(WhileRead::new(io::stderr())),
         }
     }
+
+    /// Columns and rows, if it is a terminal.
+    fn size(self) -> Option<(usize, usize)> {
+        let size = match self {
+            Self::Out => terminal_size_of(io::stdout()),
+            Self::Err => terminal_size_of(io::stderr()),
+        };
+        size.map(|(columns, rows)| (columns.0.into(), rows.0.into()))
+    }
 }
 
 impl Recording {
@@ -118,22 +129,42 @@ impl Reports {
         Console::new(shown.writer(), options)
     }
 
-    /// Shows events until the run has said its last. What can't be shown is folded all the same.
+    /// What stops a run before it begins: drawn where a terminal shows it, and plain elsewhere.
+    pub(super) fn refusal(&self, problems: &[Problem]) -> Stop {
+        let stderr = io::stderr();
+        if !stderr.is_terminal() {
+            return Stop::with_all(Exit::Usage, problems);
+        }
+        let colour = self.color.choice(&stderr) != anstream::ColorChoice::Never;
+        let width = terminal_size_of(&stderr).map_or(80, |(width, _)| width.0.into());
+        let message = format!("nothing is run\n\n{}", drawn(problems, colour, width));
+        Stop { exit: Exit::Usage, message }
+    }
+
+    /// Shows events until the run has said its last; whenever it is asked, who waits for what. What
+    /// can't be shown is folded all the same.
     pub(super) fn tell(
         &self,
         hear: &Receiver<Event>,
+        asked: &Receiver<()>,
         shown: Shown,
         github: Option<&OnGitHub>,
     ) -> (Told, io::Result<()>) {
         let mut console = self.console(shown, true);
         let mut written = github.map_or(Ok(()), |github| github.begin(shown));
         loop {
+            if let Some((columns, rows)) = shown.size() {
+                console.fit(columns, rows);
+            }
             let told = match hear.recv_timeout(Duration::from_millis(100)) {
                 Ok(event) => console.hear(&event),
                 Err(RecvTimeoutError::Timeout) => console.tick(),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             written = written.and(told);
+            if asked.try_recv().is_ok() {
+                written = written.and(console.tell_who_waits());
+            }
         }
         written = written.and(console.finish());
         (console.run().clone(), written)

@@ -1,7 +1,7 @@
 //! Who hears a run: its record first, then the console, and in the end the other reports.
 
 use std::io;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 
 use crate::config::ci::ci;
 use crate::events::evidence::About;
@@ -29,7 +29,6 @@ pub(super) struct Telling<'a> {
     kept: Vec<Kept<'a>>,
     github: Option<OnGitHub>,
     ci: Option<Ci>,
-    rerun: String,
 }
 
 /// A run that has been told, but for the reports that are written when all is over.
@@ -52,25 +51,25 @@ impl<'a> Telling<'a> {
             kept: run.reports.open()?,
             github: OnGitHub::of(&resolved.environment, resolved.folder.clone()),
             ci: ci(&resolved.environment),
-            rerun: run.rerun(),
         })
     }
 
-    /// What the run says of itself, with the first lines of its reports.
-    pub(super) fn introduction(&self, heading: Vec<String>) -> Introduction {
-        let about = About { heading, rerun: self.rerun.clone() };
+    /// What the run says of itself.
+    pub(super) fn introduction(&self, about: About) -> Introduction {
         Introduction { ci: self.ci.clone(), about: Some(about) }
     }
 
-    /// Runs `work` on a thread of its own and tells what it says while it does.
+    /// Runs `work` on a thread of its own and tells what it says while it does; whenever it is
+    /// `asked`, who waits for what.
     pub(super) fn during(
         self,
+        asked: &Receiver<()>,
         work: impl FnOnce(Speaker) -> Ran + Send + 'static,
     ) -> Result<(Ran, ToldRun<'a>), Stop> {
         let (say, hear) = channel();
         let (speaker, broken) = speaker(self.record, say);
         let running = std::thread::spawn(move || work(speaker));
-        let (told, console) = self.reports.tell(&hear, self.shown, self.github.as_ref());
+        let (told, console) = self.reports.tell(&hear, asked, self.shown, self.github.as_ref());
         let ran = running.join().map_err(|_| Stop {
             exit: Exit::Internal,
             message: "the runner panicked; that is a bug".to_owned(),
@@ -82,7 +81,7 @@ impl<'a> Telling<'a> {
     /// Tells a plan of which nothing is run, everywhere but on the console, where `stop` will stand
     /// alone; `why`, if the reason is not in the plan.
     pub(super) fn refused(self, plan: Plan<ComputeWorld>, why: Option<Ending>, stop: Stop) -> Stop {
-        let introduction = self.introduction(vec![title()]);
+        let introduction = self.introduction(About { heading: vec![title()], ..About::default() });
         let (say, hear) = channel();
         let (speaker, broken) = speaker(self.record, say);
         refuse(plan, why.map(|why| (why, stop.message.clone())), &introduction, speaker);

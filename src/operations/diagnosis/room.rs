@@ -135,8 +135,7 @@ fn quota(found: &PartySurvey, limits: &AbsoluteLimits, rooms: &[Room], intent: &
 fn enough(room: &Room, largest: usize, together: usize, intent: &Intent) -> String {
     if together > room.instances {
         return format!(
-            "enough for each scenario (at most {largest}), but fewer than {} run side by side",
-            intent.concurrency
+            "enough for each scenario (at most {largest}); side by side they wait for their share"
         );
     }
     format!(

@@ -9,7 +9,7 @@ use crate::report::text::{Paint, clean_line, many, moment, span};
 
 /// A list of the slowest is news only if there are more than it holds.
 const SLOWEST: usize = 5;
-/// How many scenarios are named for one reason to skip.
+/// How many scenarios are named that were skipped for one reason, or not started.
 const NAMED: usize = 5;
 
 pub(super) fn lines(run: &Run, paint: Paint) -> Vec<String> {
@@ -19,6 +19,7 @@ pub(super) fn lines(run: &Run, paint: Paint) -> Vec<String> {
         skipped(run, &summary, paint),
         flaky(run, &summary, paint),
         unfinished(run, paint),
+        not_started(run, paint),
         left_behind(run, &summary, paint),
         failures(run, &summary, paint),
         counts(run, &summary, paint),
@@ -105,6 +106,21 @@ fn interrupted(attempt: &Attempt) -> Vec<String> {
     let sentence = clean_line(&step.sentence());
     let mut lines = vec![format!("{sentence}{}{place}", since.unwrap_or_default())];
     lines.extend(step.logs().map(|line| format!("log: {}", clean_line(line))));
+    lines
+}
+
+/// What the run did not come to, because it was stopped or something had failed.
+fn not_started(run: &Run, paint: Paint) -> Vec<String> {
+    let left = run.scenarios.iter().filter(|it| it.verdict() == Verdict::NotStarted);
+    let paths: Vec<String> = left.map(path).collect();
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![paint.strong("Not started")];
+    lines.extend(paths.iter().take(NAMED).map(|path| format!("  {path}")));
+    if paths.len() > NAMED {
+        lines.push(format!("  and {} more", paths.len() - NAMED));
+    }
     lines
 }
 

@@ -56,6 +56,33 @@ fn whoever_finishes_first_is_told_first() {
 }
 
 #[test]
+fn side_by_side_each_line_tells_its_file() {
+    assert_snapshot!(plain(&samples::interleaved().side_by_side()));
+}
+
+#[test]
+fn one_file_has_one_heading_also_side_by_side() {
+    let mut script = Script::begun();
+    for name in ["One", "Two"] {
+        let mut case = script.plan(samples::BOOT.0, "Boot", name, &["When it runs"]);
+        script.pass(&mut case, 10);
+    }
+    script.over(true);
+    let headed = plain(&script);
+    assert_eq!(plain(&script.side_by_side()), headed);
+}
+
+#[test]
+fn what_is_noted_stands_between_what_is_told() {
+    let script = samples::interleaved();
+    let mut out = Vec::new();
+    let mut console = Console::new(&mut out, Options::default());
+    console.hear(&script.events[0]).unwrap();
+    console.hear(&Event::Noted("stalled: One\n  When it \u{1b}[2Jmoves".to_owned())).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "  stalled: One\n    When it moves\n");
+}
+
+#[test]
 fn every_attempt_is_told_and_the_last_one_counts() {
     assert_snapshot!(plain(&samples::retried()));
 }
@@ -120,7 +147,7 @@ fn a_failure_is_told_before_clean_up_has_ended() {
     let failing = |event: &Event| match event {
         Event::Said(said) => matches!(said.as_ref(), Envelope::TestStepFinished(finished)
             if finished.test_step_result.status == Status::Failed),
-        Event::Waiting { .. } => false,
+        Event::Waiting { .. } | Event::Noted(_) => false,
     };
     let failed = script.events.iter().position(failing).unwrap();
     let mut out = Vec::new();

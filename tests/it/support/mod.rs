@@ -102,7 +102,8 @@ impl Folder {
         let Ok(entries) = std::fs::read_dir(self.path().join(".whimbrel")) else {
             return Vec::new();
         };
-        entries.map(|entry| entry.unwrap().path()).collect()
+        let all = entries.map(|entry| entry.unwrap().path());
+        all.filter(|path| path.extension().is_some_and(|it| it == "jsonl")).collect()
     }
 }
 
