@@ -211,7 +211,7 @@ fn steps_that_are_not_defined_and_files_that_can_not_be_read_are_on_record() {
     let files = ["a.feature", "b.feature", "c.feature"];
     let reports = ["--messages", "run.ndjson", "--junit", "live.xml"];
     let told = bench.run(&[&files[..], &reports].concat()).exits(2);
-    told.says(&["a.feature:4: no step is defined", "b.feature:4"]).never_says("1 scenario");
+    told.says(&["a.feature:4:5: no step is defined", "b.feature:4:5"]).never_says("1 scenario");
     assert_eq!(bench.requests(), [""; 0]);
 
     let said = lines(&bench.folder.read("run.ndjson"));
