@@ -1,8 +1,7 @@
 //! Looks at a target before anything is begun on it: the same looks for a run, its plan, and
 //! `whimbrel doctor`.
 //!
-//! Nothing is created, changed or written down here. Each fact is looked for once, those that don't
-//! depend on each other at the same time, and what could not be found out is kept as such: a run
+//! Nothing is created, changed or written down here. Each fact is looked for once, and what could not be found out is kept as such: a run
 //! stops at the first of them, a diagnosis tells them all.
 
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 use tokio::join;
 
-use crate::api::compute::{AbsoluteLimits, Compute, ServiceRecord};
+use crate::api::compute::{AbsoluteLimits, ServiceRecord};
 use crate::api::discover::{Boot, DiscoverError};
 use crate::api::{Login, Microversion, RequestError, Service};
 use crate::config::clouds::{Clouds, Environment};
@@ -39,7 +38,7 @@ pub struct Site {
     _specimen: Option<sim::Cloud>,
 }
 
-/// What a look found; `None`: it was not taken, because the login had failed.
+/// What a look found; `None`: it was not taken, because one that it depends on had failed.
 pub type Looked<T, E = RequestError> = Option<Result<T, E>>;
 
 /// What was found at a site.
@@ -159,10 +158,21 @@ impl Site {
     pub async fn survey(&self) -> Survey {
         let Some(shared) = &self.shared else { return Survey::default() };
         let logins = join_all(shared.parties().map(|party| party.compute.session().login())).await;
-        let usable = logins.first().is_some_and(Result::is_ok);
-        let looks = shared.parties().zip(logins).map(|(party, login)| of_party(party, login));
-        let (parties, cloud) = join!(join_all(looks), of_cloud(&shared.operator.compute, usable));
-        let (computes, range, version) = cloud;
+        let operator = &shared.operator.compute;
+        // All else needs the version, and fails as it does.
+        let version = match logins.first() {
+            Some(Ok(_)) => Some(operator.version().await),
+            _ => None,
+        };
+        let range = match &version {
+            Some(Ok(_)) => Some(operator.session().range(Service::Compute).await),
+            _ => None,
+        };
+        let answers = range.is_some();
+        let looks =
+            shared.parties().zip(logins).map(|(party, login)| of_party(party, login, answers));
+        let computes = async { if answers { Some(operator.services().await) } else { None } };
+        let (parties, computes) = join!(join_all(looks), computes);
         Survey { parties, computes, range, version }
     }
 
@@ -187,14 +197,15 @@ impl Site {
             name: cloud.name.clone(),
             source: source.clone(),
         };
-        let asked = "asked for, since the login has not failed";
-        let computes = survey.computes.as_ref().expect(asked).as_ref().map_err(failed)?;
+        let asked = "asked for, since what it depends on has not failed";
         let version = survey.version.as_ref().expect(asked).as_ref().map_err(failed)?;
+        survey.range.as_ref().expect(asked).as_ref().map_err(failed)?;
+        let computes = survey.computes.as_ref().expect(asked).as_ref().map_err(failed)?;
         for (party, found) in shared.parties().zip(&survey.parties) {
             let failed = |source| OpenError::Request { name: name(party), source };
-            found.boot.as_ref().expect(asked).as_ref().map_err(Clone::clone)?;
             let limits = found.limits.as_ref().expect(asked);
             limits.as_ref().map_err(|error| failed(error.clone()))?;
+            found.boot.as_ref().expect(asked).as_ref().map_err(Clone::clone)?;
         }
         let zone = self.config.zone.clone();
         let of_zone = computes.iter().filter(|service| service.is_in(zone.as_deref()));
@@ -253,27 +264,15 @@ impl PartySurvey {
     }
 }
 
-async fn of_party(party: &Party, login: Result<Login, RequestError>) -> PartySurvey {
-    let (boot, limits) = if login.is_ok() {
-        let boot = async { party.boot().await.cloned() };
-        let (boot, limits) = join!(boot, party.compute.limits());
-        (Some(boot), Some(limits))
-    } else {
-        (None, None)
+/// What an account would boot and may have; asked for only where the compute API answers at all.
+async fn of_party(party: &Party, login: Result<Login, RequestError>, answers: bool) -> PartySurvey {
+    let limits = match login.is_ok() && answers {
+        true => Some(party.compute.limits().await),
+        false => None,
+    };
+    let boot = match &limits {
+        Some(Ok(_)) => Some(party.boot().await.cloned()),
+        _ => None,
     };
     PartySurvey { account: party.account, login, boot, limits }
-}
-
-/// What only an operator may ask.
-async fn of_cloud(
-    compute: &Compute,
-    usable: bool,
-) -> (Looked<Vec<ServiceRecord>>, Looked<Option<(Microversion, Microversion)>>, Looked<Microversion>)
-{
-    if !usable {
-        return (None, None, None);
-    }
-    let range = compute.session().range(Service::Compute);
-    let (computes, range, version) = join!(compute.services(), range, compute.version());
-    (Some(computes), Some(range), Some(version))
 }

@@ -105,9 +105,9 @@ impl<'a> Planned<'a> {
         let mut total = |what: &str, value: String| {
             line(&mut text, format_args!("  {what:<12} {value}"));
         };
-        let side_by_side = self.at_once.min(self.run.len());
         let alone = self.run.iter().filter(|scenario| scenario.is_serial()).count();
-        let alone = if alone == 0 { String::new() } else { format!(", {alone} of them alone") };
+        let side_by_side = self.at_once.min((self.run.len() - alone).max(1));
+        let alone = if alone == 0 { String::new() } else { format!("; {alone} run alone") };
         total(
             "scenarios",
             format!(

@@ -176,7 +176,7 @@ pub async fn examine(site: &Site, survey: &Survey, intent: &Intent) -> Vec<Findi
         findings.extend(rights::rights(&parties, survey).await);
         findings.push(cloud::computes(survey, intent, site.config().zone.as_deref()));
         findings.extend(room::boots(site, survey).await);
-        findings.extend(room::quotas(survey, intent));
+        findings.extend(room::quotas(site, survey, intent));
     } else {
         let why = "the compute API does not answer";
         findings.extend(not_checked(Check::Rights..=Check::Quota, why));

@@ -8,6 +8,7 @@ use crate::control::{Lack, Need, Party, PartySurvey, Room, Site, Survey};
 use crate::journal::{self, Account, Listed, Taken};
 
 use super::cloud::{asked, is_catalog, needing, not_made};
+use super::trouble::Asked;
 use super::{Check, Finding, Intent, counted};
 
 /// What each account would boot from; once, if that is the same.
@@ -90,21 +91,26 @@ async fn nothing(party: &Party, error: &DiscoverError) -> Finding {
 }
 
 /// What quotas leave, against what the largest scenario needs; one line a project.
-pub(super) fn quotas(survey: &Survey, intent: &Intent) -> Vec<Finding> {
+pub(super) fn quotas(site: &Site, survey: &Survey, intent: &Intent) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut told: Vec<Option<&str>> = Vec::new();
-    for found in &survey.parties {
+    for (party, found) in site.parties().zip(&survey.parties) {
         if told.contains(&found.project()) {
             continue;
         }
         told.push(found.project());
-        let (Some(Ok(limits)), Some(Ok(_))) = (&found.limits, &found.boot) else {
-            let why = match &found.limits {
-                Some(Err(error)) if !is_catalog(error) => super::trouble::line(error),
-                _ => "there is nothing to compare it with".to_owned(),
-            };
-            findings.push(not_made(Check::Quota, &why));
-            continue;
+        let limits = match (&found.limits, &found.boot) {
+            (Some(Ok(limits)), Some(Ok(_))) => limits,
+            (Some(Err(error)), _) => {
+                let entry = party.compute.session().cloud();
+                let asked = Asked { service: Service::Compute, url: None, entry };
+                findings.push(asked.problem(Check::Quota, error));
+                continue;
+            }
+            _ => {
+                findings.push(not_made(Check::Quota, "there is nothing to compare it with"));
+                continue;
+            }
         };
         findings.push(quota(found, limits, &survey.rooms(), intent));
     }
