@@ -50,6 +50,10 @@ const EACH: Duration = Duration::from_millis(5);
 /// The most that it grows to, however many watch: five a second.
 const LONGEST: Duration = Duration::from_millis(200);
 
+/// The most places that one look takes in the beat: what it asked for beyond that must not blind
+/// the others.
+const MOST_PLACES: u32 = 3;
+
 /// What spaces the lists that feeds of one cloud ask for; a clone is the same.
 ///
 /// From the start of one to the start of the next it takes 5 ms for each key that is watched, in
@@ -60,13 +64,19 @@ pub struct Beat(Arc<Rhythm>);
 #[derive(Default)]
 struct Rhythm {
     watched: Mutex<u32>,
-    /// When the next list may begin. Who holds the lock is next; others queue up.
-    next: tokio::sync::Mutex<Option<Instant>>,
+    /// When the next list may begin.
+    next: Mutex<Option<Instant>>,
+    /// Who holds it has the next turn; others queue up.
+    queue: tokio::sync::Mutex<()>,
 }
 
 impl Beat {
     fn watched(&self) -> MutexGuard<'_, u32> {
         self.0.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spacing(&self) -> Duration {
@@ -75,19 +85,24 @@ impl Beat {
 
     /// Comes back when it is this caller's turn to look.
     async fn turn(&self) {
-        let mut next = self.0.next.lock().await;
-        if let Some(next) = *next {
-            tokio::time::sleep_until(next).await;
+        let _mine = self.0.queue.lock().await;
+        loop {
+            // It may be put off while this sleeps.
+            let next = *self.next();
+            match next.filter(|next| *next > Instant::now()) {
+                Some(next) => tokio::time::sleep_until(next).await,
+                None => break,
+            }
         }
-        *next = Some(Instant::now() + self.spacing());
+        *self.next() = Some(Instant::now() + self.spacing());
     }
 
-    /// Takes more places for a look that asked for several lists.
-    async fn take(&self, more: u32) {
-        if more > 0 {
-            let mut next = self.0.next.lock().await;
-            *next = next.map(|next| next + self.spacing().saturating_mul(more));
-        }
+    /// Takes the places of a look that asked for so many lists, beyond the one of its turn.
+    fn take(&self, lists: u32) {
+        let more = lists.clamp(1, MOST_PLACES) - 1;
+        let spacing = self.spacing();
+        let mut next = self.next();
+        *next = next.map(|next| next + spacing.saturating_mul(more));
     }
 }
 
@@ -238,7 +253,7 @@ impl<S: Source> Shared<S> {
         );
         let look = self.source.look(&keys).await;
         if let Ok(look) = &look {
-            self.beat.take(look.lists.saturating_sub(1)).await;
+            self.beat.take(look.lists);
         }
         for Asked { key, tell, .. } in batch {
             let own = match &look {

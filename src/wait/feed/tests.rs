@@ -198,3 +198,30 @@ async fn a_source_that_panics_does_not_keep_later_looks_from_an_answer() {
     assert!(panicked.is_err());
     assert_eq!(feed.watch(4).look(Duration::ZERO).await, Ok(Some(2)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_does_not_wait_for_the_turn_of_another_feed() {
+    let beat = Beat::default();
+    let (two_lists, _) = feed(&beat, 2);
+    let (other, _) = feed(&beat, 1);
+    let watchers: Vec<_> = (0..50).map(|key| two_lists.watch(key * 4 + 2)).collect();
+    let others = eager(&other, 50, Duration::from_secs(1));
+    let began = Instant::now();
+    let mine = async {
+        let turn = watchers[0].look(Duration::ZERO).await;
+        (turn, began.elapsed())
+    };
+    let (seen, ()) = join(mine, others).await;
+    assert_eq!(seen, (Ok(Some(1)), Duration::ZERO), "a look itself takes no time here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_asks_for_many_lists_does_not_blind_the_others_for_long() {
+    let beat = Beat::default();
+    let (many_lists, _) = feed(&beat, 100);
+    let (other, asked_of_other) = feed(&beat, 1);
+    let span = Duration::from_secs(4);
+    join(eager(&many_lists, 50, span), eager(&other, 50, span)).await;
+    let asked = asked_of_other.load(Ordering::Relaxed);
+    assert!(asked >= 5, "one look of each every 800 ms, not {asked}");
+}
