@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::ChildStdout;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// The log of a cloud that runs, being read.
 pub struct Log(JoinHandle<Vec<Entry>>);
@@ -116,11 +115,19 @@ impl Lines {
         kinds.collect::<Vec<_>>().join(", ")
     }
 
-    /// The most lists of instances or records in any second from 1 s after the first create
-    /// request to the last instance's becoming ACTIVE.
+    fn first_active(&self) -> f64 {
+        let at = self.0.iter().filter_map(|entry| match entry {
+            Entry::Server { at, state } if state.starts_with("ACTIVE/-") => Some(*at),
+            _ => None,
+        });
+        at.fold(f64::INFINITY, f64::min)
+    }
+
+    /// The most lists of instances or records in any second from 1 s after the last create request
+    /// to the first instance's becoming ACTIVE.
     pub fn busiest_second_of_waiting(&self) -> usize {
-        let from = self.requests_to("POST", "/servers").fold(f64::INFINITY, f64::min) + 1.0;
-        let until = self.last_server("ACTIVE/-");
+        let from = self.requests_to("POST", "/servers").fold(0.0, f64::max) + 1.0;
+        let until = self.first_active();
         let lists = self.requests_to("GET", "/servers/detail");
         let mut lists: Vec<f64> = lists
             .chain(self.requests_to("GET", "/os-migrations"))
@@ -132,10 +139,18 @@ impl Lines {
         lists.iter().map(in_a_second).max().unwrap_or(0)
     }
 
-    /// From the last instance's becoming ACTIVE to the first list of instances after it.
-    pub fn noticed(&self) -> Duration {
-        let active = self.last_server("ACTIVE/-");
-        let next = self.requests_to("GET", "/servers/detail").filter(|at| *at >= active);
-        Duration::from_secs_f64(next.fold(f64::INFINITY, f64::min).min(active + 60.0) - active)
+    /// From an instance's becoming ACTIVE to the next look at it, the longest. A list of instances
+    /// looks at all.
+    pub fn noticed(&self) -> f64 {
+        let mut looks: Vec<f64> = self.requests_to("GET", "/servers/").collect();
+        looks.sort_by(f64::total_cmp);
+        let waits = self.0.iter().filter_map(|entry| match entry {
+            Entry::Server { at, state } if state.starts_with("ACTIVE/-") => {
+                let next = looks.partition_point(|look| look < at);
+                looks.get(next).map(|look| look - at)
+            }
+            _ => None,
+        });
+        waits.fold(0.0, f64::max)
     }
 }

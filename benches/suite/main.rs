@@ -64,9 +64,10 @@ fn fleet() {
     println!("  peak memory of the suite: {} MiB [≤ 150 MiB]", suite.peak_memory >> 20);
 }
 
-/// Scenarios that wait side by side for instances that take 10 s to boot.
+/// Scenarios that wait side by side for instances that take 8 to 12 s to boot.
 fn crowd(scenarios: usize) {
-    let mut cloud = Process::start(&["--hosts", "10", "--boot", "10s", "--log", "-"]);
+    let mut cloud =
+        Process::start(&["--hosts", "10", "--boot", "10s", "--spread", "20", "--log", "-"]);
     no_quota(&mut cloud.log_in());
     let log = log::Log::read(cloud.take_log());
     let mut feature = include_str!("crowd.feature").to_owned();
@@ -77,14 +78,14 @@ fn crowd(scenarios: usize) {
     let suite = Suite::run(cloud.folder(), &feature, &["--concurrency", &at_once]);
     drop(cloud);
     let log = log.lines();
-    println!("{scenarios} scenarios wait 10 s for an instance each:");
+    println!("{scenarios} scenarios wait 8 to 12 s for an instance each:");
     println!(
-        "  lists: {} in the busiest second of the wait [≤ 5]; noticed within {:.0} ms of the last change",
+        "  lists: {} in the busiest second of the wait [≤ 5]; from an instance's becoming ACTIVE to the next look at it: {:.0} ms at most [≤ 300]",
         log.busiest_second_of_waiting(),
-        log.noticed().as_secs_f64() * 1e3,
+        log.noticed() * 1e3,
     );
     println!(
-        "  CPU of the suite: {:.2} s in all, {:.2} s in 8 s of waiting [< 1 s]",
+        "  CPU of the suite: {:.2} s in all, {:.2} s in the 8 s after the first [< 1 s]",
         suite.cpu.as_secs_f64(),
         suite.cpu_while_waiting.as_secs_f64(),
     );

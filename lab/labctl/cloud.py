@@ -211,6 +211,11 @@ class Cloud:
                 self.gone('DELETE', 'placement', '/allocations/' + consumer)
         for port in self.call('GET', 'neutron', '/v2.0/ports')['ports']:
             self.gone('DELETE', 'neutron', '/v2.0/ports/' + port['id'])
+        for aggregate in self.call('GET', 'nova-api', '/v2.1/os-aggregates')['aggregates']:
+            path = '/v2.1/os-aggregates/%d' % aggregate['id']
+            for host in aggregate['hosts']:
+                self.call('POST', 'nova-api', path + '/action', {'remove_host': {'host': host}})
+            self.gone('DELETE', 'nova-api', path)
         groups = self.call('GET', 'nova-api', '/v2.1/os-server-groups?all_projects=true')
         for group in groups['server_groups']:
             self.gone('DELETE', 'nova-api', '/v2.1/os-server-groups/' + group['id'])

@@ -34,6 +34,11 @@ impl CatalogEndpoint {
     }
 }
 
+/// The service's endpoint that the configuration names.
+pub(super) fn overridden(entry: &CloudEntry, service: Service) -> Option<&Url> {
+    configured(&entry.endpoint_overrides, service)
+}
+
 /// The service's endpoint as the configuration or the catalog gives it.
 ///
 /// # Errors
@@ -44,10 +49,8 @@ pub(super) fn endpoint(
     entry: &CloudEntry,
     service: Service,
 ) -> Result<Url, String> {
-    for alias in service.aliases() {
-        if let Some(url) = entry.endpoint_overrides.get(*alias) {
-            return Ok(url.clone());
-        }
+    if let Some(url) = overridden(entry, service) {
+        return Ok(url.clone());
     }
     let region = configured(&entry.service_regions, service).or(entry.region.as_ref());
     let interfaces = configured(&entry.service_interfaces, service).unwrap_or(&entry.interfaces);
@@ -97,8 +100,11 @@ fn nothing(
 ) -> String {
     let interfaces: Vec<_> = interfaces.iter().map(|interface| interface.as_str()).collect();
     let region = region.map_or_else(String::new, |region| format!(" in region {region}"));
+    // Other services are of interest only where nothing of this one is there.
+    let is_it = |entry: &&CatalogEntry| service.aliases().contains(&entry.kind.as_str());
+    let there = catalog.iter().any(|entry| is_it(&entry));
     let mut has = Vec::new();
-    for entry in catalog {
+    for entry in catalog.iter().filter(|entry| !there || is_it(entry)) {
         for endpoint in &entry.endpoints {
             has.push(format!("{} ({}, {})", entry.kind, endpoint.interface, endpoint.region()));
         }
@@ -218,7 +224,15 @@ mod tests {
         let entry = CloudEntry { region: Some("three".to_owned()), ..entry() };
         insta::assert_snapshot!(
             found(&entry, Service::Compute).unwrap_err(),
-            @"the catalog has no public endpoint for compute in region three; it has: compute (internal, one), compute (public, one), compute (public, two), neutron (publicURL, one)"
+            @"the catalog has no public endpoint for compute in region three; it has: compute (internal, one), compute (public, one), compute (public, two)"
+        );
+    }
+
+    #[test]
+    fn a_service_that_is_nowhere_in_the_catalog_is_told_with_all_that_is() {
+        insta::assert_snapshot!(
+            found(&entry(), Service::Image).unwrap_err(),
+            @"the catalog has no public endpoint for image; it has: compute (internal, one), compute (public, one), compute (public, two), neutron (publicURL, one)"
         );
     }
 

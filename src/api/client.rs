@@ -33,6 +33,16 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The client's certificate and key can't be used together.
+    #[error("cert {} can't be used with key {}: {why}", cert.display(), key.display())]
+    Pair {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The client could not be set up.
     #[error("the HTTP client can't be set up: {0}")]
     Client(String),

@@ -65,6 +65,7 @@ impl RequestError {
             RequestErrorKind::Status { got: 400..=499 | 501, .. }
             | RequestErrorKind::Connect(_)
             | RequestErrorKind::Certificate(_)
+            | RequestErrorKind::OnHold { .. }
             | RequestErrorKind::Login(_)
             | RequestErrorKind::Catalog(_)
             | RequestErrorKind::Unsupported { .. }
@@ -101,6 +102,17 @@ pub enum RequestErrorKind {
     /// A TLS certificate was not accepted, so nothing was sent. Not tried again.
     #[error("the TLS certificate was not accepted: {0}; see `cacert` and `verify` in clouds.yaml")]
     Certificate(String),
+    /// It was not sent, because the cloud had refused others of the same project for their rate.
+    #[error(
+        "it was not sent: the cloud has refused others of its project because too many came, and \
+         wants none for another {:.0} s; `retry.total` is {patience:?}", rest.as_secs_f64().ceil()
+    )]
+    OnHold {
+        /// For how much longer the cloud wants none.
+        rest: Duration,
+        /// The longest that is waited for that.
+        patience: Duration,
+    },
     /// The answer was not complete in time.
     #[error("there was no complete answer within {0:?}")]
     TimedOut(Duration),
@@ -242,6 +254,8 @@ mod tests {
             assert_eq!(outcome(status(code, &[202], "")), Outcome::Unknown, "{code}");
         }
         assert_eq!(outcome(RequestErrorKind::Connect("refused".into())), Outcome::NotDone);
+        let (rest, patience) = (Duration::from_secs(3600), Duration::from_secs(90));
+        assert_eq!(outcome(RequestErrorKind::OnHold { rest, patience }), Outcome::NotDone);
         assert_eq!(outcome(RequestErrorKind::Lost("reset".into())), Outcome::Unknown);
         assert_eq!(outcome(RequestErrorKind::TimedOut(Duration::from_secs(60))), Outcome::Unknown);
         assert_eq!(outcome(RequestErrorKind::Body("no id".into())), Outcome::Unknown);

@@ -28,6 +28,8 @@ pub struct Exchange {
     pub microversion: Option<String>,
     /// Which try of the same request it is, from 1.
     pub attempt: u32,
+    /// How long our limiter held it back before it was sent; `duration` begins after that.
+    pub held: Duration,
 }
 
 /// What came of a try.
@@ -52,6 +54,9 @@ impl fmt::Display for Exchange {
         write!(f, " in {took:.3} s ({version}, {})", self.request_id)?;
         if self.attempt > 1 {
             write!(f, ", try {}", self.attempt)?;
+        }
+        if self.held >= Duration::from_millis(1) {
+            write!(f, ", held back for {:.3} s before", self.held.as_secs_f64())?;
         }
         Ok(())
     }
@@ -132,6 +137,7 @@ mod tests {
             request_id: "req-5f1c".to_owned(),
             microversion: Some("2.96".to_owned()),
             attempt: 1,
+            held: Duration::ZERO,
         }
     }
 
@@ -152,9 +158,10 @@ mod tests {
         exchange.result = Result::Failed("connection reset".to_owned());
         exchange.microversion = None;
         exchange.attempt = 2;
+        exchange.held = Duration::from_millis(1500);
         insta::assert_snapshot!(
             exchange,
-            @"12.304 s POST /servers/6f0c/action failed (connection reset) in 0.051 s (no microversion, req-5f1c), try 2"
+            @"12.304 s POST /servers/6f0c/action failed (connection reset) in 0.051 s (no microversion, req-5f1c), try 2, held back for 1.500 s before"
         );
     }
 }

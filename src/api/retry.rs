@@ -5,10 +5,32 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::request::Repeatable;
+use super::service::Service;
 use super::transport::{Failure, Raw};
+use crate::config::Retries;
+use crate::wait::Backoff;
 
-/// If it is to be sent again: the least time to let pass first (zero if the cloud named none).
-/// `None` if this result is the last word.
+/// A request that may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Again {
+    /// The least time to let pass first, if the cloud named one.
+    pub(super) after: Option<Duration>,
+    /// It was refused because too many came, so others had better wait, too.
+    pub(super) limited: bool,
+}
+
+/// Tries and pauses of a service's requests.
+pub(super) const fn backoff(retries: &Retries, service: Service) -> Backoff {
+    match service {
+        Service::Identity => retries.identity,
+        Service::Compute => retries.compute,
+        Service::Image => retries.image,
+        Service::Network => retries.network,
+        Service::Placement => retries.placement,
+    }
+}
+
+/// Whether it may be sent again; `None` if this result is the last word.
 ///
 /// 429, and 413 with `Retry-After`, come from limiters that refuse before anything is done, so
 /// every request may follow them. 502, 503 and 504 may come from a proxy after the service did the
@@ -17,20 +39,21 @@ pub(super) fn again(
     repeatable: Repeatable,
     result: &Result<Raw, Failure>,
     now: Timestamp,
-) -> Option<Duration> {
+) -> Option<Again> {
     let safe = repeatable == Repeatable::Safe;
+    let soon = Some(Again { after: None, limited: false });
     match result {
         Ok(raw) => {
-            let wait = raw.header("retry-after").and_then(|text| retry_after(text, now));
+            let after = raw.header("retry-after").and_then(|text| retry_after(text, now));
             match raw.status {
-                429 => Some(wait.unwrap_or_default()),
-                413 => wait,
-                502..=504 if safe => Some(wait.unwrap_or_default()),
+                429 => Some(Again { after, limited: true }),
+                413 if after.is_some() => Some(Again { after, limited: true }),
+                502..=504 if safe => Some(Again { after, limited: false }),
                 _ => None,
             }
         }
-        Err(Failure::NotConnected(_)) => Some(Duration::ZERO),
-        Err(Failure::TimedOut(_) | Failure::Lost(_)) if safe => Some(Duration::ZERO),
+        Err(Failure::NotConnected(_)) => soon,
+        Err(Failure::TimedOut(_) | Failure::Lost(_)) if safe => soon,
         Err(_) => None,
     }
 }
@@ -61,7 +84,18 @@ mod tests {
 
     fn judged(repeatable: Repeatable, result: Result<Raw, Failure>) -> Option<u64> {
         let now = "2026-11-23T12:00:00Z".parse().expect("a constant time");
-        again(repeatable, &result, now).map(|wait| wait.as_secs())
+        again(repeatable, &result, now).map(|again| again.after.unwrap_or_default().as_secs())
+    }
+
+    #[test]
+    fn only_a_refusal_for_the_rate_is_one_that_others_should_know_of() {
+        let limited = |result| {
+            let again = again(Repeatable::Safe, &result, Timestamp::UNIX_EPOCH);
+            again.expect("all of these may be sent again").limited
+        };
+        assert!(limited(answer(429, None)) && limited(answer(413, Some("7"))));
+        assert!(!limited(answer(503, Some("7"))));
+        assert!(!limited(Err(Failure::NotConnected("refused".into()))));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A session: one login, one connection pool and one set of rules for a cloud, shared by all.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use super::catalog::{self, Rooted};
 use super::client::{self, OpenError};
@@ -14,31 +15,37 @@ use super::error::{RequestError, RequestErrorKind};
 use super::exchange::ExchangeLog;
 use super::flight::Flight;
 use super::identity::{self, Login, Token};
+use super::limiters::Limiters;
 use super::request::{Answer, Body, Expect, Method, Repeatable, Request, Version};
 use super::service::Service;
 use super::transport::{Prepared, Reply, Transport};
 use super::version::Microversion;
+use crate::config::Retries;
 use crate::config::clouds::{CloudEntry, Credential};
-use crate::wait::Backoff;
+use crate::config::secret::Secret;
+use crate::wait::{Backoff, Limiter};
 
-/// Deadlines and retries of a session.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Deadlines, retries and limiters of a session.
+#[derive(Clone, Debug)]
 pub struct SessionSettings {
     /// Until there is a connection.
     pub connect: Duration,
     /// From there until the whole answer is there; `api_timeout` of the cloud's entry goes before.
     pub read: Duration,
     /// Tries and pauses of what may be sent again.
-    pub backoff: Backoff,
+    pub retries: Retries,
+    /// Shared by all sessions that have clones of it.
+    pub limiters: Limiters,
 }
 
 impl Default for SessionSettings {
-    /// 10 s, 60 s, and [`Backoff::default`].
+    /// 10 s, 60 s, [`Backoff::default`] for all services, limiters that no other session has.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
             read: Duration::from_secs(60),
-            backoff: Backoff::default(),
+            retries: Backoff::default().into(),
+            limiters: Limiters::default(),
         }
     }
 }
@@ -53,6 +60,11 @@ pub struct Session {
 struct Shared {
     entry: CloudEntry,
     transport: Transport,
+    limiters: Limiters,
+    /// Paces what is sent before the project is known.
+    limiter: Limiter,
+    /// Paces all the rest; there after the first login.
+    project_limiter: OnceLock<Limiter>,
     token: Flight<Arc<Token>>,
     offered: [Flight<Option<Offered>>; Service::ALL.len()],
 }
@@ -69,10 +81,17 @@ impl Session {
             client: client::build(&entry.tls, settings.connect)?,
             opened: Instant::now(),
             limit: settings.connect + read,
-            backoff: settings.backoff,
+            retries: settings.retries,
         };
-        let shared =
-            Shared { entry, transport, token: Flight::default(), offered: Default::default() };
+        let shared = Shared {
+            limiter: settings.limiters.of(&identity::root(&entry.auth_url), None),
+            entry,
+            transport,
+            limiters: settings.limiters,
+            project_limiter: OnceLock::new(),
+            token: Flight::default(),
+            offered: Default::default(),
+        };
         Ok(Self { shared: Arc::new(shared), log: ExchangeLog::default() })
     }
 
@@ -121,6 +140,17 @@ impl Session {
         Ok(catalog::endpoint(&token.catalog, &self.shared.entry, service).is_ok())
     }
 
+    /// Where the service is, by configuration or catalog.
+    ///
+    /// # Errors
+    ///
+    /// The login's, or [`RequestErrorKind::Catalog`], which lists what the catalog has.
+    pub async fn endpoint(&self, service: Service) -> Result<Url, RequestError> {
+        let token = self.token(None).await?;
+        catalog::endpoint(&token.catalog, &self.shared.entry, service)
+            .map_err(|why| unsent(Method::Get, "/", RequestErrorKind::Catalog(why)))
+    }
+
     /// The newest microversion that the service and we know; asked for once. A service without
     /// microversions gives `None`.
     ///
@@ -148,7 +178,8 @@ impl Session {
 
     /// Sends a request and gives back its answer.
     ///
-    /// Deadlines hold for every try; what may be sent again is, by [`Repeatable`]. On 401 the
+    /// Deadlines hold for every try, from its sending on; before that it may have to wait for the
+    /// limiter of its project. What may be sent again is, by [`Repeatable`]. On 401 the
     /// login is renewed once for all who wait, and the request sent once more: a 401 comes before
     /// the request is looked at, so that is right for every request. Redirects are not followed.
     ///
@@ -176,7 +207,7 @@ impl Session {
             repeatable: request.repeatable,
         };
         let answer = if request.anonymous {
-            self.shared.transport.exchange(&prepared, None, &self.log).await?.answer
+            self.exchange(&prepared, None).await?.answer
         } else {
             self.authorised(&prepared).await?
         };
@@ -206,13 +237,24 @@ impl Session {
             unsent(prepared.method, &prepared.shown, RequestErrorKind::Login(Arc::new(error)))
         };
         let token = self.token(None).await.map_err(login_failed)?;
-        let transport = &self.shared.transport;
-        let first = transport.exchange(prepared, Some(&token.id), &self.log).await?.answer;
+        let first = self.exchange(prepared, Some(&token.id)).await?.answer;
         if first.status != 401 {
             return Ok(first);
         }
         let token = self.token(Some(&token)).await.map_err(login_failed)?;
-        Ok(transport.exchange(prepared, Some(&token.id), &self.log).await?.answer)
+        Ok(self.exchange(prepared, Some(&token.id)).await?.answer)
+    }
+
+    /// Sends it at the pace of its project. Nothing else waits in there, no login above all: what
+    /// holds a permit waits for the cloud alone.
+    async fn exchange(
+        &self,
+        prepared: &Prepared,
+        token: Option<&Secret>,
+    ) -> Result<Reply, RequestError> {
+        let Shared { transport, limiter, project_limiter, .. } = &*self.shared;
+        let limiter = project_limiter.get().unwrap_or(limiter);
+        transport.exchange(prepared, token, limiter, &self.log).await
     }
 
     /// The token in use; a new one if there is none, it is about to end, or it is the one that
@@ -222,6 +264,20 @@ impl Session {
             !current.is_stale() && !rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, current))
         };
         self.shared.token.get(is_good, async { Ok(Arc::new(self.log_in().await?)) }).await
+    }
+
+    /// What answers where the login would be sent, without one: a Keystone with the document of its
+    /// version, somebody else with anything.
+    ///
+    /// # Errors
+    ///
+    /// Only where there is no answer at all.
+    pub async fn before_login(&self) -> Result<Answer, RequestError> {
+        let root = identity::root(&self.shared.entry.auth_url);
+        let malformed = |why| unsent(Method::Get, "/", RequestErrorKind::Malformed(why));
+        let url = catalog::join(&root, "/", &[]).map_err(malformed)?;
+        let prepared = Prepared::document(Service::Identity, url);
+        Ok(self.exchange(&prepared, None).await?.answer)
     }
 
     async fn log_in(&self) -> Result<Token, RequestError> {
@@ -244,8 +300,7 @@ impl Session {
             repeatable: Repeatable::Safe,
         };
         let sent = Instant::now();
-        let Reply { answer, subject_token } =
-            self.shared.transport.exchange(&prepared, None, &self.log).await?;
+        let Reply { answer, subject_token } = self.exchange(&prepared, None).await?;
         if answer.status != 201 {
             return Err(without_secret(answer.unexpected(&[201]), entry));
         }
@@ -254,7 +309,11 @@ impl Session {
         })?;
         // A token that was given to us can't be prolonged: its copies end when it ends.
         let renewable = !matches!(entry.credential, Credential::Token(_));
-        Ok(Token::new(id, answer.json()?, sent, renewable))
+        let token = Token::new(id, answer.json()?, sent, renewable);
+        let project = token.login.project_id.as_deref();
+        let limiter = || self.shared.limiters.of(&root, project);
+        self.shared.project_limiter.get_or_init(limiter);
+        Ok(token)
     }
 
     async fn rooted(
@@ -262,12 +321,16 @@ impl Session {
         service: Service,
         error: &impl Fn(RequestErrorKind) -> RequestError,
     ) -> Result<Rooted, RequestError> {
+        let entry = &self.shared.entry;
+        if let Some(url) = catalog::overridden(entry, service) {
+            return Ok(catalog::rooted(service, url));
+        }
         if service == Service::Identity {
-            return Ok(catalog::rooted(service, &identity::root(&self.shared.entry.auth_url)));
+            return Ok(catalog::rooted(service, &identity::root(&entry.auth_url)));
         }
         let login_failed = |failed| error(RequestErrorKind::Login(Arc::new(failed)));
         let token = self.token(None).await.map_err(login_failed)?;
-        let endpoint = catalog::endpoint(&token.catalog, &self.shared.entry, service)
+        let endpoint = catalog::endpoint(&token.catalog, entry, service)
             .map_err(|why| error(RequestErrorKind::Catalog(why)))?;
         Ok(catalog::rooted(service, &endpoint))
     }
@@ -284,17 +347,7 @@ impl Session {
         for root in [rooted.versioned, rooted.unversioned] {
             let url = catalog::join(&root, "/", &[])
                 .map_err(|why| unsent(Method::Get, "/", RequestErrorKind::Malformed(why)))?;
-            let prepared = Prepared {
-                service,
-                method: Method::Get,
-                shown: "/".to_owned(),
-                url,
-                headers: HeaderMap::new(),
-                microversion: None,
-                body: None,
-                repeatable: Repeatable::Safe,
-            };
-            let answer = self.authorised(&prepared).await?;
+            let answer = self.authorised(&Prepared::document(service, url)).await?;
             if let Some(offered) =
                 discovery::read(service, &answer.body).filter(|_| answer.status <= 300)
             {

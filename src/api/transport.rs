@@ -12,10 +12,12 @@ use url::Url;
 use super::error::{RequestError, RequestErrorKind};
 use super::exchange::{self, Exchange, ExchangeLog};
 use super::request::{Answer, Body, Method, Repeatable};
-use super::retry;
+use super::retry::{self, Again};
 use super::service::Service;
+use crate::config::Retries;
 use crate::config::secret::Secret;
-use crate::wait::{self, Backoff};
+use crate::events::stream;
+use crate::wait::{self, Limiter, OnHold, Permit};
 
 /// Headers that carry tokens; they go no further than this module's callers in `session`.
 const SECRET_HEADERS: [&str; 4] =
@@ -32,6 +34,35 @@ pub(super) struct Prepared {
     pub(super) microversion: Option<String>,
     pub(super) body: Option<Body>,
     pub(super) repeatable: Repeatable,
+}
+
+impl Prepared {
+    /// An error without an answer, after so many tries.
+    fn error(&self, attempts: u32, kind: RequestErrorKind) -> RequestError {
+        RequestError {
+            method: self.method.as_str(),
+            path: self.shown.clone(),
+            request_id: "none".to_owned(),
+            attempts,
+            kind,
+        }
+    }
+}
+
+impl Prepared {
+    /// Asks for the version document at `url`.
+    pub(super) fn document(service: Service, url: Url) -> Self {
+        Self {
+            service,
+            method: Method::Get,
+            url,
+            shown: "/".to_owned(),
+            headers: HeaderMap::new(),
+            microversion: None,
+            body: None,
+            repeatable: Repeatable::Safe,
+        }
+    }
 }
 
 /// An answer as it came.
@@ -123,7 +154,7 @@ pub(super) struct Transport {
     pub(super) opened: Instant,
     /// How long a try may take in all.
     pub(super) limit: Duration,
-    pub(super) backoff: Backoff,
+    pub(super) retries: Retries,
 }
 
 /// An answer with what belongs to it, secrets included.
@@ -134,28 +165,41 @@ pub(super) struct Reply {
 }
 
 impl Transport {
-    /// Sends it until the result is the last word, or tries or time are used up.
+    /// Sends it, each time with leave of the limiter, until the result is the last word, or tries
+    /// or time are used up. The time begins with the first try: waiting for that costs none.
     pub(super) async fn exchange(
         &self,
         prepared: &Prepared,
         token: Option<&Secret>,
+        limiter: &Limiter,
         log: &ExchangeLog,
     ) -> Result<Reply, RequestError> {
+        let backoff = retry::backoff(&self.retries, prepared.service);
+        let mut pauses = backoff.delays();
+        let mut permit = limiter.permit(backoff.total).await.map_err(|OnHold(rest)| {
+            prepared.error(0, RequestErrorKind::OnHold { rest, patience: backoff.total })
+        })?;
         let first = Instant::now();
-        let mut pauses = self.backoff.delays();
         let mut attempt = 1;
         loop {
-            let started = Instant::now();
+            let sent = Sent { started: Instant::now(), held: permit.held(), attempt };
             let result = self.one_try(prepared, token).await;
-            let duration = started.elapsed();
-            log.note(self.record(prepared, &result, started, duration, attempt));
-            let pause = retry::again(prepared.repeatable, &result, Timestamp::now())
-                .and_then(|least| Some(pauses.next()?.max(least)))
-                .filter(|pause| first.elapsed().saturating_add(*pause) <= self.backoff.total);
-            let Some(pause) = pause else {
+            let duration = sent.started.elapsed();
+            log.note(self.record(prepared, &result, &sent, duration));
+            let again = retry::again(prepared.repeatable, &result, Timestamp::now());
+            let pause =
+                again.and_then(|again| Some(pauses.next()?.max(again.after.unwrap_or_default())));
+            match again {
+                Some(Again { limited: true, after }) => {
+                    refused(permit, prepared, after.or(pause).unwrap_or(backoff.first));
+                }
+                _ => drop(permit),
+            }
+            let left = backoff.total.saturating_sub(first.elapsed());
+            let Some(next) = leave_again(limiter, pause, left).await else {
                 return reply(prepared, result, duration, attempt);
             };
-            wait::pause(pause).await;
+            permit = next;
             attempt += 1;
         }
     }
@@ -188,16 +232,15 @@ impl Transport {
         &self,
         prepared: &Prepared,
         result: &Result<Raw, Failure>,
-        started: Instant,
+        sent: &Sent,
         duration: Duration,
-        attempt: u32,
     ) -> Exchange {
         let (outcome, request_id) = match result {
             Ok(raw) => (exchange::Result::Status(raw.status), raw.request_id()),
             Err(failure) => (exchange::Result::Failed(failure.short()), "none".to_owned()),
         };
         Exchange {
-            started: started.duration_since(self.opened),
+            started: sent.started.duration_since(self.opened),
             service: prepared.service,
             method: prepared.method.as_str(),
             path: prepared.shown.clone(),
@@ -205,9 +248,38 @@ impl Transport {
             duration,
             request_id,
             microversion: prepared.microversion.clone(),
-            attempt,
+            attempt: sent.attempt,
+            held: sent.held,
         }
     }
+}
+
+/// How one try began.
+struct Sent {
+    started: Instant,
+    /// How long the limiter held it back.
+    held: Duration,
+    attempt: u32,
+}
+
+/// Tells the limiter, and whoever reads the scenario, that too many requests came.
+fn refused(permit: Permit, prepared: &Prepared, pause: Duration) {
+    permit.refused(pause);
+    stream::log(format!(
+        "{} {} was refused because too many requests came; all requests of its project wait {:.3} s, \
+         and fewer go out for a while",
+        prepared.method.as_str(),
+        prepared.shown,
+        pause.as_secs_f64()
+    ));
+}
+
+/// Leave for another try after the pause, if there is one and both end in the time `left`.
+async fn leave_again(limiter: &Limiter, pause: Option<Duration>, left: Duration) -> Option<Permit> {
+    let pause = pause.filter(|pause| *pause <= left)?;
+    wait::pause(pause).await;
+    let left = left.saturating_sub(pause);
+    wait::deadline(left, limiter.permit(left)).await.ok()?.ok()
 }
 
 async fn whole_answer(response: Response, host: &str) -> Result<Raw, Failure> {
@@ -224,13 +296,7 @@ fn reply(
     attempts: u32,
 ) -> Result<Reply, RequestError> {
     let (method, path) = (prepared.method.as_str(), prepared.shown.clone());
-    let mut raw = result.map_err(|failure| RequestError {
-        method,
-        path: path.clone(),
-        request_id: "none".to_owned(),
-        attempts,
-        kind: failure.kind(),
-    })?;
+    let mut raw = result.map_err(|failure| prepared.error(attempts, failure.kind()))?;
     let request_id = raw.request_id();
     let subject_token = raw.header("x-subject-token").map(Secret::new);
     for name in SECRET_HEADERS {

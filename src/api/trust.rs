@@ -38,7 +38,11 @@ pub(super) fn config(tls: &Tls) -> Result<ClientConfig, OpenError> {
     let key_path = tls.key.as_deref().unwrap_or(path);
     let key = PrivateKeyDer::from_pem_slice(&read("key", key_path)?);
     let key = key.map_err(|_| not_pem("key", key_path))?;
-    builder.with_client_auth_cert(chain, key).map_err(unusable)
+    builder.with_client_auth_cert(chain, key).map_err(|error| OpenError::Pair {
+        cert: path.clone(),
+        key: key_path.to_owned(),
+        why: error.to_string(),
+    })
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {

@@ -54,7 +54,8 @@ pub(super) const HELP: &str = "\
 Exit codes:
   0    all passed
   1    a scenario failed
-  2    usage or configuration; undefined or ambiguous steps (found before anything is booted)
+  2    usage or configuration; undefined or ambiguous steps (found before anything is booted); a
+       report that can't be written
   3    the target can't be used
   4    nothing ran: nothing was selected, or everything was skipped
   5    all passed, but something was left behind; `whimbrel sweep` removes it

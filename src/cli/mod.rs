@@ -3,9 +3,12 @@
 mod cloud;
 mod cloud_log;
 mod config;
+mod doctor;
 mod exit;
 mod features;
+mod github;
 mod output;
+mod report;
 mod run;
 mod settings;
 mod signals;
@@ -15,6 +18,8 @@ mod sweep;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::control::OpenError;
 
 pub use exit::Exit;
 
@@ -36,11 +41,17 @@ enum Command {
     /// Runs features on a cloud
     #[command(after_help = exit::HELP)]
     Run(run::Run),
+    /// Looks whether a target is fit for a run, and says what to do where it isn't
+    #[command(after_help = doctor::EXITS, after_long_help = doctor::HELP)]
+    Doctor(doctor::Doctor),
+    /// Makes the reports of a run from its record
+    #[command(after_help = report::HELP)]
+    Report(report::Report),
     /// Serves an embedded cloud to other programs, on loopback
     #[command(after_long_help = cloud::HELP)]
     Cloud(cloud::Serve),
     /// Removes what runs left behind that could not clean up any more
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::HELP, long_about = sweep::ABOUT)]
     Sweep(sweep::Sweep),
     /// Prints every setting with its value and where that comes from
     Config(config::Show),
@@ -52,6 +63,8 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Run(run)) => run::run(&run),
+        Some(Command::Doctor(doctor)) => doctor::doctor(&doctor),
+        Some(Command::Report(report)) => report::report(&report),
         Some(Command::Cloud(serve)) => cloud::serve(&serve),
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
         Some(Command::Config(show)) => config::show(&show),
@@ -76,6 +89,12 @@ impl Stop {
             source = cause.source();
         }
         Self { exit, message }
+    }
+
+    /// Stops because a target can't be opened.
+    fn target(error: OpenError) -> Self {
+        let exit = if error.is_configuration() { Exit::Usage } else { Exit::Target };
+        Self::new(exit, &error)
     }
 
     /// Stops with several errors at once.

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use super::{Exit, Stop};
+
 /// Writes until nobody reads any more, as when `head` has seen enough; then it writes nothing. That
 /// is no reason for a run to end otherwise than it would have.
 pub(super) struct WhileRead<W>(Option<W>);
@@ -10,6 +12,12 @@ impl<W> WhileRead<W> {
     pub(super) fn new(out: W) -> Self {
         Self(Some(out))
     }
+}
+
+/// Prints text, of which only a terminal gets the colours.
+pub(super) fn print(text: &str) -> Result<(), Stop> {
+    let mut out = WhileRead::new(anstream::stdout().lock());
+    out.write_all(text.as_bytes()).map_err(|error| Stop::new(Exit::Internal, &error))
 }
 
 impl<W: Write> WhileRead<W> {

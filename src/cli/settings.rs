@@ -30,6 +30,13 @@ pub(super) struct Settings {
     /// Flavor to boot, by name or id [default: the smallest that fits]
     #[arg(long, value_name = "FLAVOR", help_heading = "Target")]
     flavor: Option<String>,
+    /// Network of the instances: none, auto (one that the cloud makes), or one by name or id
+    /// [default: none]
+    #[arg(long, value_name = "NETWORK", help_heading = "Target")]
+    network: Option<String>,
+    /// Availability zone of the instances [default: the scheduler's choice]
+    #[arg(long, value_name = "ZONE", help_heading = "Target")]
+    zone: Option<String>,
     /// Settings file [default: whimbrel.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
     config: Option<PathBuf>,
@@ -78,6 +85,8 @@ impl Settings {
             flag("--allow", &allow),
             flag("--image", &self.image),
             flag("--flavor", &self.flavor),
+            flag("--network", &self.network),
+            flag("--zone", &self.zone),
             flag("--config", &config),
         ];
         let set = self.set.iter().map(|pair| ["--set".to_owned(), pair.clone()]);
@@ -109,6 +118,8 @@ impl Settings {
             ("--allow", "allow", &allow),
             ("--image", "image", &self.image),
             ("--flavor", "flavor", &self.flavor),
+            ("--network", "network", &self.network),
+            ("--zone", "zone", &self.zone),
         ];
         for (flag, key, value) in own {
             if let Some(value) = value {

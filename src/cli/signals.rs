@@ -1,6 +1,8 @@
-//! Ctrl-C and SIGTERM: once to stop and clean up, twice to leave at once.
+//! Ctrl-C and SIGTERM: once to stop and clean up, twice to leave at once. SIGUSR1: who waits for
+//! what.
 
 use std::future::pending;
+use std::sync::mpsc::Sender;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,6 +31,34 @@ impl Signals {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+        }
+    }
+}
+
+/// Takes SIGUSR1, which would end a process that does not.
+pub(super) struct Questions(Option<Signal>);
+
+impl Questions {
+    /// Installs the handler; to be called within the runtime.
+    pub(super) fn listen() -> Self {
+        Self(signal(SignalKind::user_defined1()).ok())
+    }
+
+    /// Comes back at the next signal.
+    pub(super) async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => pending().await,
+        }
+    }
+
+    /// Passes each signal on, until nobody takes it any more.
+    pub(super) async fn pass_on(mut self, to: Sender<()>) {
+        loop {
+            self.next().await;
+            if to.send(()).is_err() {
+                return;
+            }
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::events::evidence::ExchangeLine;
 use crate::events::stream;
 use crate::operations::{audit, clean_up};
 use crate::runner::{Failure, PlannedScenario, Surroundings};
-use crate::steps::{self, needs};
+use crate::steps;
+use crate::steps::needs::{self, Deed};
 use crate::world::ComputeWorld;
 
 /// Opens the target's clouds for scenarios.
@@ -19,6 +20,11 @@ pub(super) struct OnTarget(pub(super) Target);
 /// Everything that the sentences of a scenario ask of the target.
 pub(super) fn needs_of(scenario: &PlannedScenario) -> Vec<Need> {
     scenario.steps.iter().flat_map(|step| needs::of(&step.text)).collect()
+}
+
+/// What the sentences of a scenario do to the target, in order.
+pub(super) fn deeds_of(scenario: &PlannedScenario) -> Vec<Deed> {
+    needs::deeds(scenario.steps.iter().map(|step| step.text.as_str()))
 }
 
 fn failure(kind: &str, error: impl Error + 'static) -> Failure {
@@ -74,7 +80,32 @@ fn line(at: std::time::Duration, exchange: &crate::api::Exchange) -> ExchangeLin
             ExchangeResult::Failed(why) => why.clone(),
         },
         duration_ms: ms(exchange.duration),
+        held_ms: ms(exchange.held),
         request_id: Some(exchange.request_id.clone()).filter(|id| id != "none"),
         microversion: exchange.microversion.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::runner::Catalogue;
+
+    /// What a new step asks of the target is not to be forgotten: `run --plan` and `doctor` go by it.
+    #[test]
+    fn every_step_has_its_row_among_the_needs_and_every_row_its_step() {
+        let varying = regex::Regex::new(r"\{[a-z]+\}").unwrap();
+        let bare = |phrase: &str| phrase.replace("\"…\"", "…");
+        let catalogue = Catalogue::<ComputeWorld>::new();
+        let steps: BTreeSet<String> =
+            catalogue.definitions().map(|definition| bare(&definition.phrase())).collect();
+        let rows: BTreeSet<String> =
+            needs::sentences().map(|row| varying.replace_all(row, "…").into_owned()).collect();
+        let only =
+            |one: &BTreeSet<String>, other| one.difference(other).cloned().collect::<Vec<_>>();
+        assert_eq!((only(&steps, &rows), only(&rows, &steps)), (Vec::new(), Vec::new()));
+        assert_eq!(needs::sentences().count(), rows.len(), "a sentence stands there twice");
     }
 }

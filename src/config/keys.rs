@@ -11,6 +11,8 @@ pub struct Key {
     pub elsewhere: &'static str,
     /// What it sets, in one line.
     pub help: &'static str,
+    /// The key that holds where nobody has set this one.
+    pub(super) general: Option<&'static str>,
     /// Where it may be set, beside flags, which are given for one run on one cloud.
     pub(super) reach: Reach,
 }
@@ -42,22 +44,54 @@ const fn two(
     elsewhere: &'static str,
     help: &'static str,
 ) -> Key {
-    Key { name, embedded, elsewhere, help, reach: Reach::Any }
+    Key { name, embedded, elsewhere, help, general: None, reach: Reach::Any }
 }
 
-/// The key of that name.
+/// The keys `retry.SERVICE.PART`: each service may have its own value in place of `retry.PART`.
+macro_rules! retries_of {
+    ($($service:literal)*) => { retries_of!(@parts $($service
+        ["attempts" "total" "first" "growth" "ceiling" "jitter"])*) };
+    (@parts $($service:literal [$($part:literal)*])*) => { &[$($(Key {
+        general: Some(concat!("retry.", $part)),
+        ..key(
+            concat!("retry.", $service, ".", $part),
+            "",
+            concat!("retry.", $part, " for ", $service, " alone"),
+        )
+    },)*)*] };
+}
+
+/// The retries of single services.
+const SERVICE_RETRIES: &[Key] = retries_of!("identity" "compute" "image" "network" "placement");
+
+/// All keys there are.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(SERVICE_RETRIES)
+}
+
+/// The key of that name; all groups of scenarios have one.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
+    let table = || all().find(|key| key.name == name);
+    if name.starts_with(GROUPS) { Some(&GROUP) } else { table() }
 }
 
-/// All keys. Looking grows by a few per cent of the time already waited, so that a wait costs few
+/// What the key of a group begins with.
+pub(super) const GROUPS: &str = "groups.";
+
+/// The key of every group. It is not among [`all`], because users make up the names.
+const GROUP: Key = key("groups.NAME", "1", "scenarios tagged @group(NAME) that run side by side");
+
+/// All keys but the retries of single services. Looking grows by a few per cent of the time already waited, so that a wait costs few
 /// requests and yet ends within a few per cent of the moment when it could.
-pub const KEYS: &[Key] = &[
+const KEYS: &[Key] = &[
     key("cloud", "", "the cloud of clouds.yaml to run on; none: the embedded cloud")
         .reaching(Reach::All),
     two("concurrency", "16", "4", "scenarios that run side by side"),
+    key("order", "written", "order in which scenarios start: written, random or random:SEED"),
     key("image", "", "image to boot, by name or id; none: the smallest that fits"),
     key("flavor", "", "flavor to boot, by name or id; none: the smallest that fits"),
+    key("network", "none", "network of the instances: none, auto, or one by name or id"),
+    key("zone", "", "availability zone of the instances; none: the scheduler's choice"),
     key("member", "", "the cloud of clouds.yaml with a plain member's credentials"),
     // Set for all clouds it would open each that a run is ever pointed at.
     key("allow", "", "what may be changed on a target that is not embedded: hosts")
@@ -67,6 +101,8 @@ pub const KEYS: &[Key] = &[
     two("deadline.step", "30s", "15m", "longest time for one step"),
     two("deadline.scenario", "60s", "60m", "longest time for all steps of a scenario"),
     two("deadline.clean-up", "30s", "15m", "longest time for audit and clean-up of a scenario"),
+    key("deadline.run", "", "longest time for the whole run, but for its clean-up; none: any"),
+    key("deadline.stall", "10s", "when a step that does not let its thread go is told of"),
     two("pace.boot.first", "10ms", "40ms", "first pause while instances boot"),
     key("pace.boot.growth", "1.015", "what each pause is multiplied by"),
     two("pace.boot.ceiling", "100ms", "2s", "longest pause"),
@@ -94,6 +130,8 @@ pub const KEYS: &[Key] = &[
     two("pace.record.limit", "5s", "30s", "when to give up"),
     key("request.connect", "10s", "until a connection stands"),
     key("request.read", "60s", "from a sent request to its whole answer"),
+    two("request.at-once", "64", "16", "most requests on their way, for each project of the cloud"),
+    key("request.per-second", "", "most requests a second, for each project; none: any number"),
     key("retry.attempts", "5", "tries of a request that is safe to repeat"),
     key("retry.total", "90s", "no further try begins after this time"),
     two("retry.first", "20ms", "500ms", "pause before the second try"),

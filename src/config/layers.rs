@@ -1,6 +1,6 @@
 //! Where values come from, and which of them counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,10 +8,11 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Retries;
 use super::clouds::Environment;
-use super::keys::{self, KEYS, Key, Reach};
-use super::values;
-use crate::wait::{Backoff, Pace};
+use super::keys::{self, GROUPS, Key, Reach};
+use super::values::{self, is_group_name};
+use crate::wait::{Backoff, Limits, Pace};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,13 @@ pub enum Origin {
     Environment(String),
     /// A flag of the command line.
     Flag(String),
+    /// Another key, which holds where this one isn't set.
+    Key {
+        /// That key.
+        name: &'static str,
+        /// Where its value comes from.
+        origin: Box<Origin>,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -37,6 +45,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) | Self::Flag(name) => f.write_str(name),
+            Self::Key { name, origin } => write!(f, "{origin} ({name})"),
         }
     }
 }
@@ -91,6 +100,14 @@ pub enum ConfigError {
         key: &'static str,
         /// Why not there, and where it belongs.
         why: &'static str,
+    },
+    /// A group that can't be called so.
+    #[error("{origin}: no group can be called {name:?}; its name takes {}", values::GROUP_NAMES)]
+    BadGroup {
+        /// Where it stands.
+        origin: Origin,
+        /// As it was written.
+        name: String,
     },
     /// A value that can't be read.
     #[error("{}: {:?} is not right for {}; it takes {right}", setting.origin, setting.value, setting.key)]
@@ -152,8 +169,14 @@ impl Layers {
             .filter(|(name, value)| name.starts_with("WHIMBREL_") && !value.is_empty());
         for (name, value) in ours {
             let origin = Origin::Environment(name.to_owned());
-            let Some(key) = KEYS.iter().find(|key| spelt(key.name) == name) else {
-                let names: Vec<String> = KEYS.iter().map(|key| spelt(key.name)).collect();
+            if let Some(group) = name.strip_prefix("WHIMBREL_GROUPS_") {
+                let key = format!("{GROUPS}{}", group.to_lowercase().replace('_', "-"));
+                find(&key, &origin)?;
+                self.environment.insert(key, (value.to_owned(), origin));
+                continue;
+            }
+            let Some(key) = keys::all().find(|key| spelt(key.name) == name) else {
+                let names: Vec<String> = keys::all().map(|key| spelt(key.name)).collect();
                 let nearest = nearest(name, names.iter().map(String::as_str));
                 return Err(ConfigError::UnknownKey { origin, key: name.to_owned(), nearest });
             };
@@ -191,8 +214,11 @@ impl Layers {
 }
 
 fn find(key: &str, origin: &Origin) -> Result<&'static Key, ConfigError> {
+    if let Some(name) = key.strip_prefix(GROUPS).filter(|name| !is_group_name(name)) {
+        return Err(ConfigError::BadGroup { origin: origin.clone(), name: name.to_owned() });
+    }
     keys::find(key).ok_or_else(|| {
-        let nearest = nearest(key, KEYS.iter().map(|key| key.name));
+        let nearest = nearest(key, keys::all().map(|key| key.name));
         ConfigError::UnknownKey { origin: origin.clone(), key: key.to_owned(), nearest }
     })
 }
@@ -289,7 +315,8 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    /// The value of `key` with its origin; the default where nobody said anything.
+    /// The value of `key` with its origin; where nobody said anything that of the key which holds
+    /// in its place, or else the default.
     pub(super) fn text(&self, key: &str) -> Setting {
         let Layers { flags, environment, file } = self.layers;
         let own = self.cloud.map(|cloud| in_file(Some(cloud), key));
@@ -298,14 +325,18 @@ impl View<'_> {
             .or_else(|| environment.get(key))
             .or_else(|| own.and_then(|own| file.get(&own)))
             .or_else(|| file.get(key));
-        let (value, origin) =
-            said.cloned().unwrap_or_else(|| (self.default(key).to_owned(), Origin::Default));
+        let (value, origin) = said.cloned().unwrap_or_else(|| self.unsaid(key));
         Setting { key: key.to_owned(), value, origin }
     }
 
-    fn default(&self, key: &str) -> &'static str {
+    fn unsaid(&self, key: &str) -> (String, Origin) {
         let key = keys::find(key).expect("only keys of the table are asked for");
-        if self.cloud.is_none() { key.embedded } else { key.elsewhere }
+        if let Some(name) = key.general {
+            let Setting { value, origin, .. } = self.text(name);
+            return (value, Origin::Key { name, origin: Box::new(origin) });
+        }
+        let default = if self.cloud.is_none() { key.embedded } else { key.elsewhere };
+        (default.to_owned(), Origin::Default)
     }
 
     /// The value, if it is not empty.
@@ -319,13 +350,34 @@ impl View<'_> {
         key: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
-        let setting = self.text(key);
-        read(&setting.value)
-            .map_err(|right| ConfigError::BadValue { setting: Box::new(setting), right })
+        let mut setting = self.text(key);
+        read(&setting.value).map_err(|right| {
+            if let Origin::Key { name, origin } = setting.origin {
+                (setting.key, setting.origin) = (name.to_owned(), *origin);
+            }
+            ConfigError::BadValue { setting: Box::new(setting), right }
+        })
     }
 
     pub(super) fn duration(&self, key: &str) -> Result<Duration, ConfigError> {
         self.read(key, values::read_duration)
+    }
+
+    /// A time that may be left open.
+    pub(super) fn optional_duration(&self, key: &str) -> Result<Option<Duration>, ConfigError> {
+        let open = self.text(key).value.is_empty();
+        if open { Ok(None) } else { self.duration(key).map(Some) }
+    }
+
+    /// The keys of the groups that anybody set for this cloud, in order.
+    pub(super) fn group_keys(&self) -> BTreeSet<String> {
+        let Layers { flags, environment, file } = self.layers;
+        let own = self.cloud.map(|cloud| in_file(Some(cloud), ""));
+        let of_file = file
+            .keys()
+            .map(|key| own.as_ref().and_then(|own| key.strip_prefix(own.as_str())).unwrap_or(key));
+        let said = flags.keys().chain(environment.keys()).map(String::as_str).chain(of_file);
+        said.filter(|key| key.starts_with(GROUPS)).map(str::to_owned).collect()
     }
 
     pub(super) fn pace(&self, kind: &str) -> Result<Pace, ConfigError> {
@@ -339,18 +391,36 @@ impl View<'_> {
         })
     }
 
-    pub(super) fn backoff(&self) -> Result<Backoff, ConfigError> {
+    pub(super) fn limits(&self) -> Result<Limits, ConfigError> {
+        Ok(Limits {
+            at_once: self.read("request.at-once", values::count)?,
+            per_second: self.read("request.per-second", values::rate)?,
+        })
+    }
+
+    pub(super) fn retries(&self) -> Result<Retries, ConfigError> {
+        Ok(Retries {
+            identity: self.backoff("identity")?,
+            compute: self.backoff("compute")?,
+            image: self.backoff("image")?,
+            network: self.backoff("network")?,
+            placement: self.backoff("placement")?,
+        })
+    }
+
+    fn backoff(&self, service: &str) -> Result<Backoff, ConfigError> {
+        let key = |part: &str| format!("retry.{service}.{part}");
         let attempts = |text: &str| {
             values::count(text)
                 .and_then(|count| count.try_into().map_err(|_| "fewer tries".to_owned()))
         };
         Ok(Backoff {
-            attempts: self.read("retry.attempts", attempts)?,
-            total: self.duration("retry.total")?,
-            first: self.duration("retry.first")?,
-            growth: self.read("retry.growth", values::growth)?,
-            ceiling: self.duration("retry.ceiling")?,
-            jitter: self.read("retry.jitter", values::share)?,
+            attempts: self.read(&key("attempts"), attempts)?,
+            total: self.duration(&key("total"))?,
+            first: self.duration(&key("first"))?,
+            growth: self.read(&key("growth"), values::growth)?,
+            ceiling: self.duration(&key("ceiling"))?,
+            jitter: self.read(&key("jitter"), values::share)?,
         })
     }
 }

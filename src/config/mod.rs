@@ -5,23 +5,25 @@
 //! (`pace.boot.limit`), in the file as tables, in the environment in capitals with underscores
 //! (`WHIMBREL_PACE_BOOT_LIMIT`), as a flag `--set pace.boot.limit=5m`. What stands in the file under
 //! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it. `allow`
-//! stands only there or in a flag, `cloud` and `journal` never there.
+//! stands only there or in a flag, `cloud` and `journal` never there. A key for one service alone
+//! (`retry.compute.attempts`), wherever it is set, comes before the one for all (`retry.attempts`).
 
+pub mod ci;
 pub mod clouds;
 mod keys;
 mod layers;
 pub mod secret;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::wait::{Backoff, Pace};
+use crate::wait::{Backoff, Limits, Pace};
 
-pub use keys::{KEYS, Key};
+pub use keys::{Key, all as keys};
 pub use layers::{ConfigError, Layers, Origin, Setting};
-pub use values::{Change, read_duration};
+pub use values::{Change, GROUP_NAMES, Network, Order, is_group_name, read_duration};
 
 /// Everything that a run can be told, resolved for one target.
 #[derive(Clone, Debug)]
@@ -30,6 +32,10 @@ pub struct Config {
     pub cloud: Option<String>,
     /// How many scenarios run side by side.
     pub concurrency: usize,
+    /// In which order they start.
+    pub order: Order,
+    /// How many scenarios of a group run side by side; of a group that is not named here, one.
+    pub groups: BTreeMap<String, usize>,
     /// What bounds steps, scenarios and their clean-up.
     pub deadlines: Deadlines,
     /// How the suite looks for what it waits for.
@@ -40,13 +46,18 @@ pub struct Config {
     pub image: Option<String>,
     /// The flavor to boot, by name or id; `None`: the smallest that fits.
     pub flavor: Option<String>,
+    /// What instances are connected to.
+    pub network: Network,
+    /// The availability zone that instances are tied to; `None`: the scheduler's choice.
+    pub zone: Option<String>,
     /// The cloud of `clouds.yaml` that is a plain member's view of the same target.
     pub member: Option<String>,
     /// What may be changed on a target that is not embedded.
     pub allow: BTreeSet<Change>,
     /// The folder of the journals.
     pub journal: PathBuf,
-    /// Each key with its value as text and where that came from, in the order of [`KEYS`].
+    /// Each key with its value as text and where that came from, in the order of [`keys`]; behind
+    /// them the groups that were set.
     pub settings: Vec<Setting>,
 }
 
@@ -59,6 +70,10 @@ pub struct Deadlines {
     pub scenario: Duration,
     /// What comes after the steps: audit and clean-up.
     pub clean_up: Duration,
+    /// All scenarios of a run, but for their clean-up; `None`: they may take any time.
+    pub run: Option<Duration>,
+    /// How long a step may keep its thread before that is told.
+    pub stall: Duration,
 }
 
 /// One pace a kind of wait.
@@ -76,15 +91,39 @@ pub struct Paces {
     pub record: Pace,
 }
 
-/// How requests are bounded and tried again.
+/// How requests are bounded, paced and tried again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requests {
     /// Until a connection stands.
     pub connect: Duration,
     /// From a sent request to its whole answer.
     pub read: Duration,
-    /// How a request that is safe to repeat is tried again.
-    pub retry: Backoff,
+    /// How many go out at once and a second, for each project of the cloud.
+    pub limits: Limits,
+    /// How a request is tried again.
+    pub retry: Retries,
+}
+
+/// How a request is tried again, by its service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retries {
+    /// Keystone.
+    pub identity: Backoff,
+    /// Nova.
+    pub compute: Backoff,
+    /// Glance.
+    pub image: Backoff,
+    /// Neutron.
+    pub network: Backoff,
+    /// Placement.
+    pub placement: Backoff,
+}
+
+impl From<Backoff> for Retries {
+    /// The same for all services.
+    fn from(all: Backoff) -> Self {
+        Self { identity: all, compute: all, image: all, network: all, placement: all }
+    }
 }
 
 impl Config {
@@ -96,12 +135,22 @@ impl Config {
     pub fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
         let cloud = layers.optional("cloud")?;
         let view = layers.for_cloud(cloud.as_deref());
+        let groups = view.group_keys();
         Ok(Self {
             concurrency: view.read("concurrency", values::count)?,
+            order: view.read("order", values::order)?,
+            groups: groups
+                .iter()
+                .map(|key| {
+                    Ok((key[keys::GROUPS.len()..].to_owned(), view.read(key, values::count)?))
+                })
+                .collect::<Result<_, ConfigError>>()?,
             deadlines: Deadlines {
                 step: view.duration("deadline.step")?,
                 scenario: view.duration("deadline.scenario")?,
                 clean_up: view.duration("deadline.clean-up")?,
+                run: view.optional_duration("deadline.run")?,
+                stall: view.duration("deadline.stall")?,
             },
             paces: Paces {
                 boot: view.pace("boot")?,
@@ -113,14 +162,21 @@ impl Config {
             requests: Requests {
                 connect: view.duration("request.connect")?,
                 read: view.duration("request.read")?,
-                retry: view.backoff()?,
+                limits: view.limits()?,
+                retry: view.retries()?,
             },
             image: view.optional("image"),
             flavor: view.optional("flavor"),
+            network: view.read("network", values::network)?,
+            zone: view.optional("zone"),
             member: view.optional("member"),
             allow: view.read("allow", values::changes)?,
             journal: PathBuf::from(view.text("journal").value),
-            settings: KEYS.iter().map(|key| view.text(key.name)).collect(),
+            settings: keys::all()
+                .map(|key| key.name)
+                .chain(groups.iter().map(String::as_str))
+                .map(|key| view.text(key))
+                .collect(),
             cloud,
         })
     }

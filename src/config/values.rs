@@ -23,6 +23,52 @@ impl fmt::Display for Change {
     }
 }
 
+/// In which order scenarios are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they stand in the files.
+    Written,
+    /// Shuffled by this seed; `None`: by one that is drawn.
+    Random(Option<u64>),
+}
+
+/// What is right for an order.
+const ORDERS: &str = "written, random, or random:SEED with a whole number";
+
+/// Reads an order.
+pub(super) fn order(text: &str) -> Result<Order, String> {
+    match text.trim() {
+        "written" => Ok(Order::Written),
+        "random" => Ok(Order::Random(None)),
+        other => other
+            .strip_prefix("random:")
+            .and_then(|seed| seed.trim().parse().ok())
+            .map(|seed| Order::Random(Some(seed)))
+            .ok_or_else(|| ORDERS.to_owned()),
+    }
+}
+
+/// What is right for the name of a group.
+pub const GROUP_NAMES: &str = "lower-case letters, digits and dashes, beginning with a letter";
+
+/// Whether a group of scenarios may be called so: `WHIMBREL_GROUPS_NAME` has to be one name only.
+pub fn is_group_name(name: &str) -> bool {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(known)
+}
+
+/// What instances are connected to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// Nothing: no scenario depends on it, and so the cloud needs no network.
+    #[default]
+    None,
+    /// A network that the cloud makes if need be (microversion 2.37).
+    Auto,
+    /// The network with this id, else with this name.
+    Named(String),
+}
+
 /// Reads a span such as `90s`, `1m 30s` or `500ms`; zero and less are refused.
 ///
 /// # Errors
@@ -53,8 +99,26 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     number(text, 0.0..=1.0, "a number from 0 to 1, such as 0.2")
 }
 
+/// Reads how many there may be a second; nothing means any number.
+pub(super) fn rate(text: &str) -> Result<Option<f64>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    number(text, 0.01..=100_000.0, "a number from 0.01 to 100000, such as 20").map(Some)
+}
+
 fn number(text: &str, range: std::ops::RangeInclusive<f64>, right: &str) -> Result<f64, String> {
     text.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(|| right.to_owned())
+}
+
+/// Reads what instances are connected to.
+pub(super) fn network(text: &str) -> Result<Network, String> {
+    match text.trim() {
+        "" => Err("none, auto, or a network's name or id".to_owned()),
+        "none" => Ok(Network::None),
+        "auto" => Ok(Network::Auto),
+        name => Ok(Network::Named(name.to_owned())),
+    }
 }
 
 /// Reads what may be changed, separated by commas.

@@ -7,30 +7,18 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::api::compute::Compute;
-use crate::api::discover::{self, DiscoverError, Wanted};
+use crate::api::compute::{Compute, Networks};
+use crate::api::discover::{self, Boot, DiscoverError, Wanted};
 use crate::api::{Exchange, ExchangeLog};
 use crate::config::{Paces, Requests};
-use crate::events::names::InstanceName;
+use crate::events::names::{InstanceName, RunId};
 use crate::journal::{Account, Journal};
 use crate::wait::Feed;
 
 use super::need::Facts;
 use super::pending::Pending;
+use super::target::run_prefix;
 use super::watch::{Migrations, Servers};
-
-/// What instances are booted from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Boot {
-    /// The image's id.
-    pub image: String,
-    /// The flavor's id.
-    pub flavor: String,
-    /// Its processors.
-    pub vcpus: u32,
-    /// Its memory in MiB.
-    pub ram: u64,
-}
 
 /// One account's way to a cloud.
 #[derive(Clone)]
@@ -48,23 +36,18 @@ pub struct Party {
 }
 
 impl Party {
-    /// What to boot from: what the user named, else the smallest that fits; looked for once.
+    /// What to boot with: what the user named, else the smallest that fits; looked for once.
     ///
     /// # Errors
     ///
     /// [`DiscoverError`], which lists what the cloud has.
     pub async fn boot(&self) -> Result<&Boot, DiscoverError> {
-        let look = async || {
-            let fit = discover::fit(&self.compute, &self.wanted).await?;
-            let flavor = fit.flavor;
-            Ok(Boot {
-                image: fit.image.id,
-                flavor: flavor.id,
-                vcpus: flavor.vcpus,
-                ram: flavor.ram,
-            })
-        };
-        self.boot.get_or_try_init(look).await
+        self.boot.get_or_try_init(|| discover::boot(&self.compute, &self.wanted)).await
+    }
+
+    /// Whether instances of this account are connected to a network, and so have ports.
+    pub fn connects(&self) -> bool {
+        self.boot.get().is_some_and(|boot| boot.networks != Networks::None)
     }
 }
 
@@ -135,6 +118,18 @@ impl Cloud {
         match account {
             Account::Operator => Ok(&self.operator),
             Account::Member => self.member.as_ref().ok_or(NoMember),
+        }
+    }
+
+    /// The same cloud for what `run` left behind, whose journal is gone: what is undone is noted
+    /// nowhere but here.
+    pub fn of_run(&self, run: &RunId) -> Self {
+        Self {
+            journal: Journal::in_memory(run.clone()),
+            pending: Pending::default(),
+            consumers: Consumers::default(),
+            prefix: run_prefix(run),
+            ..self.clone()
         }
     }
 

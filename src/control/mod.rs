@@ -1,24 +1,28 @@
 //! Opens targets: the one place where the client and the embedded cloud meet.
 //!
-//! A [`Target`] is what a run is pointed at. It tells what it lacks of what a scenario needs, and
-//! gives each scenario a [`Cloud`]: of its own on the embedded target, a view with its own log of
-//! requests on any other.
+//! A [`Site`] is where a target would be. Its [`Survey`] only looks: it tells whether the target can
+//! be used and what it has. [`Site::begin`] makes it a [`Target`], which gives each scenario a
+//! [`Cloud`]: of its own on the embedded target, a view with its own log of requests on any other.
 
 mod access;
 mod census;
 mod cloud;
 mod embedded;
+mod lack;
 mod need;
 mod pending;
 mod room;
+mod survey;
 mod target;
 mod watch;
 
 pub use access::Elsewhere;
 pub use census::Moved;
-pub use cloud::{Boot, Cloud, Consumers, NoMember, Party};
-pub use need::{AtOnce, Facts, Need, Room};
+pub use cloud::{Cloud, Consumers, NoMember, Party};
+pub use lack::Lack;
+pub use need::{Facts, Need, Room};
 pub use pending::Pending;
-pub(crate) use target::has_placement;
+pub use survey::{Known, Looked, PartySurvey, Site, Survey};
+pub(crate) use target::{NAMES, has_placement, run_named_in};
 pub use target::{OpenError, Target};
 pub use watch::{Migrations, Records, Servers};

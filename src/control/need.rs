@@ -6,6 +6,8 @@ use std::fmt;
 use crate::config::Change;
 use crate::journal::Account;
 
+use super::lack::{self, Lack};
+
 /// Something that not every target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
@@ -24,6 +26,8 @@ pub enum Need {
 pub struct Facts {
     /// Computes that are enabled and up, or that there can be; `None`: nobody counted.
     pub computes: Option<usize>,
+    /// The zone that instances are tied to; computes of others count for nothing.
+    pub zone: Option<String>,
     /// What quotas leave; a project that is not among them has room for all that is asked for.
     pub rooms: Vec<Room>,
     /// Whether a plain member's credentials are known.
@@ -45,71 +49,72 @@ pub struct Room {
 
 impl Room {
     /// How many instances a scenario with these needs has here at the same time.
-    fn taken_by(&self, needs: &[Need]) -> usize {
+    pub fn taken_by(&self, needs: &[Need]) -> usize {
         let here = needs.iter().map(|need| match need {
             Need::Instances(account, count) if self.accounts.contains(account) => *count,
             _ => 0,
         });
         here.fold(0, usize::saturating_add)
     }
-}
 
-/// How many scenarios a quota lets run at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtOnce {
-    /// So many, at least one.
-    pub scenarios: usize,
-    /// Because there is room for so many instances.
-    pub room: usize,
-}
+    /// What there is too little of, in words: unlike that of any other room.
+    pub fn name(&self) -> String {
+        let word = |account: &Account| match account {
+            Account::Operator => "operator",
+            Account::Member => "member",
+        };
+        let accounts: Vec<&str> = self.accounts.iter().map(word).collect();
+        format!("instances of the {}", accounts.join(" and the "))
+    }
 
-impl fmt::Display for AtOnce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
-        let Self { scenarios, room } = *self;
-        let (instances, each) = (s(room), s(scenarios));
-        write!(
-            f,
-            "quota leaves room for {room} instance{instances}: {scenarios} scenario{each} at a time"
-        )
+    /// Whether scenarios with these needs may have to wait for each other here, if so many run side
+    /// by side.
+    fn is_tight(&self, scenarios: &[Vec<Need>], side_by_side: usize) -> bool {
+        let mut taken: Vec<usize> = scenarios.iter().map(|needs| self.taken_by(needs)).collect();
+        taken.sort_unstable_by(|one, other| other.cmp(one));
+        let most = taken.into_iter().take(side_by_side).fold(0, usize::saturating_add);
+        most > self.instances
     }
 }
 
 impl Facts {
-    /// Why a scenario with these needs is skipped here; `None` if nothing is lacking.
-    pub fn lack(&self, needs: &[Need]) -> Option<String> {
+    /// What a scenario with these needs lacks here, the first thing of it; `None` if nothing.
+    pub fn lack(&self, needs: &[Need]) -> Option<Lack> {
         let lack = needs.iter().find_map(|need| self.lack_of(*need));
         lack.or_else(|| self.rooms.iter().find_map(|room| lack_of_room(room, needs)))
     }
 
-    /// How many scenarios may run at the same time, each with its needs, so that whichever do find
-    /// room; `None` if quotas are in nobody's way.
-    pub fn at_once(&self, scenarios: &[Vec<Need>]) -> Option<AtOnce> {
-        let by_room = self.rooms.iter().filter_map(|room| {
-            let largest = scenarios.iter().map(|needs| room.taken_by(needs)).max()?;
-            let scenarios = room.instances.checked_div(largest)?.max(1);
-            Some(AtOnce { scenarios, room: room.instances })
-        });
-        by_room.min_by_key(|at_once| at_once.scenarios)
+    /// Where quotas keep scenarios with these needs waiting, in a line each, if so many run side by
+    /// side.
+    pub fn limits(&self, scenarios: &[Vec<Need>], side_by_side: usize) -> Vec<String> {
+        let tight = self.rooms.iter().filter(|room| room.is_tight(scenarios, side_by_side));
+        tight
+            .map(|room| {
+                let (count, name) = (room.instances, room.name());
+                let name =
+                    if count == 1 { name.replacen("instances", "instance", 1) } else { name };
+                format!(
+                    "quota leaves room for {count} {name}: scenarios wait for their share of it"
+                )
+            })
+            .collect()
     }
 
-    fn lack_of(&self, need: Need) -> Option<String> {
+    fn lack_of(&self, need: Need) -> Option<Lack> {
         match need {
             Need::Computes(wanted) => {
                 let there = self.computes.filter(|there| *there < wanted)?;
-                Some(format!(
-                    "it needs {wanted} computes that are enabled and up, and there are {there}"
-                ))
+                Some(Lack::Computes { wanted, there, zone: self.zone.clone() })
             }
-            Need::Member if !self.member => Some(
-                "it needs a plain member's credentials; name their cloud in the setting `member`"
-                    .to_owned(),
-            ),
-            Need::Change(change) if !self.allow.contains(&change) => Some(format!(
-                "it changes {change}, which this target allows only with `--allow {change}`"
-            )),
+            Need::Member if !self.member => Some(Lack::Member),
+            Need::Change(change) if !self.allow.contains(&change) => Some(Lack::Leave(change)),
             Need::Member | Need::Change(_) | Need::Instances(..) => None,
         }
+    }
+
+    /// ` in zone NAME`, to be said after computes; nothing where all count.
+    pub fn in_zone(&self) -> String {
+        lack::in_zone(self.zone.as_deref())
     }
 
     /// Whether a scenario with these needs has to run alone, because others would feel it.
@@ -118,12 +123,9 @@ impl Facts {
     }
 }
 
-fn lack_of_room(room: &Room, needs: &[Need]) -> Option<String> {
+fn lack_of_room(room: &Room, needs: &[Need]) -> Option<Lack> {
     let wanted = Some(room.taken_by(needs)).filter(|wanted| *wanted > room.instances)?;
-    let left = room.instances;
-    Some(format!(
-        "it needs {wanted} instances at the same time, and the quota leaves room for {left}"
-    ))
+    Some(Lack::Room { wanted, left: room.instances })
 }
 
 impl fmt::Display for Need {
@@ -145,6 +147,7 @@ mod tests {
     fn small_cloud() -> Facts {
         Facts {
             computes: Some(2),
+            zone: None,
             rooms: Vec::new(),
             member: false,
             allow: BTreeSet::new(),
@@ -154,10 +157,17 @@ mod tests {
 
     #[test]
     fn what_is_lacking_is_said_with_what_to_do_about_it() {
-        let lack = |need| small_cloud().lack(&[need]).unwrap();
+        let lack = |need| small_cloud().lack(&[need]).unwrap().to_string();
         insta::assert_snapshot!(lack(Need::Computes(3)), @"it needs 3 computes that are enabled and up, and there are 2");
         insta::assert_snapshot!(lack(Need::Member), @"it needs a plain member's credentials; name their cloud in the setting `member`");
         insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target allows only with `--allow hosts`");
+    }
+
+    #[test]
+    fn where_instances_are_tied_to_a_zone_its_computes_count() {
+        let facts = Facts { zone: Some("north".to_owned()), ..small_cloud() };
+        let lack = facts.lack(&[Need::Computes(3)]).unwrap().to_string();
+        insta::assert_snapshot!(lack, @"it needs 3 computes in zone north that are enabled and up, and there are 2");
     }
 
     #[test]
@@ -190,7 +200,7 @@ mod tests {
         ];
         let facts = |rooms| Facts { rooms, ..small_cloud() };
         assert_eq!(facts(vec![room(&[Account::Operator], 5)]).lack(&needs), None);
-        let lack = facts(vec![room(&[Account::Operator], 4)]).lack(&needs).unwrap();
+        let lack = facts(vec![room(&[Account::Operator], 4)]).lack(&needs).unwrap().to_string();
         insta::assert_snapshot!(lack, @"it needs 5 instances at the same time, and the quota leaves room for 4");
         let shared = room(&[Account::Operator, Account::Member], 5);
         assert!(facts(vec![shared]).lack(&needs).is_some(), "both take of one project");
@@ -199,23 +209,26 @@ mod tests {
     }
 
     #[test]
-    fn no_more_scenarios_run_at_once_than_the_tightest_quota_has_room_for() {
+    fn a_quota_that_keeps_scenarios_waiting_is_told_and_no_other() {
         let scenarios = [
             vec![Need::Instances(Account::Operator, 5)],
-            vec![Need::Instances(Account::Member, 2), Need::Member],
+            vec![Need::Instances(Account::Operator, 2), Need::Instances(Account::Member, 2)],
             vec![],
         ];
-        let at_once = |rooms: &[Room]| {
+        let limits = |rooms: &[Room], side_by_side| {
             let facts = Facts { rooms: rooms.to_vec(), ..small_cloud() };
-            facts.at_once(&scenarios).map(|it| it.to_string())
+            facts.limits(&scenarios, side_by_side)
         };
-        assert_eq!(at_once(&[]), None);
-        let operator = room(&[Account::Operator], 10);
-        let told = at_once(std::slice::from_ref(&operator)).unwrap();
-        insta::assert_snapshot!(told, @"quota leaves room for 10 instances: 2 scenarios at a time");
-        let told = at_once(&[operator, room(&[Account::Member], 3)]).unwrap();
-        insta::assert_snapshot!(told, @"quota leaves room for 3 instances: 1 scenario at a time");
-        let nobody = Facts { rooms: vec![room(&[Account::Member], 0)], ..small_cloud() };
-        assert_eq!(nobody.at_once(&scenarios[..1]), None, "nobody needs of it");
+        assert_eq!(limits(&[], 9), [""; 0]);
+        assert_eq!(limits(&[room(&[Account::Operator], 7)], 9), [""; 0]);
+        let tight = [room(&[Account::Operator], 6), room(&[Account::Member], 1)];
+        insta::assert_snapshot!(limits(&tight, 9).join("\n"), @r"
+        quota leaves room for 6 instances of the operator: scenarios wait for their share of it
+        quota leaves room for 1 instance of the member: scenarios wait for their share of it
+        ");
+        assert_eq!(limits(&tight[..1], 1), [""; 0], "one at a time has room enough");
+        let both = room(&[Account::Operator, Account::Member], 8);
+        assert_eq!(both.taken_by(&scenarios[1]), 4);
+        insta::assert_snapshot!(limits(&[both], 2).join("\n"), @"quota leaves room for 8 instances of the operator and the member: scenarios wait for their share of it");
     }
 }

@@ -2,38 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::RequestError;
-use crate::api::compute::AbsoluteLimits;
+use crate::api::compute::{AbsoluteLimits, Flavor};
+use crate::journal::Account;
 
-use super::OpenError;
-use super::cloud::Boot;
 use super::need::Room;
-use super::target::Shared;
 
-/// A room for each project whose quota is limited; `name` is the cloud's, for errors.
-pub(super) async fn of(shared: &Shared, name: &str) -> Result<Vec<Room>, OpenError> {
-    let mut rooms: Vec<(Option<String>, Room)> = Vec::new();
-    for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
-        let failed = |source: RequestError| OpenError::Request { name: name.to_owned(), source };
-        let project = party.compute.session().login().await.map_err(failed)?.project_id;
+/// What decides how much room an account has: its project, the project's limits, and what is
+/// booted.
+pub(super) type Limited<'a> = (Account, Option<&'a str>, &'a AbsoluteLimits, &'a Flavor);
+
+/// A room for each project whose quota is limited.
+pub(super) fn of<'a>(accounts: impl Iterator<Item = Limited<'a>>) -> Vec<Room> {
+    let mut rooms: Vec<(Option<&str>, Room)> = Vec::new();
+    for (account, project, limits, flavor) in accounts {
         if let Some((_, room)) = rooms.iter_mut().find(|(known, _)| *known == project) {
-            room.accounts.insert(party.account);
-            continue;
-        }
-        let limits = party.compute.limits().await.map_err(failed)?;
-        if let Some(instances) = fitting(&limits, party.boot().await?) {
-            rooms.push((project, Room { accounts: BTreeSet::from([party.account]), instances }));
+            room.accounts.insert(account);
+        } else if let Some(instances) = fitting(limits, flavor) {
+            rooms.push((project, Room { accounts: BTreeSet::from([account]), instances }));
         }
     }
-    Ok(rooms.into_iter().map(|(_, room)| room).collect())
+    rooms.into_iter().map(|(_, room)| room).collect()
 }
 
 /// How many more instances there may be of what is booted; `None`: any number.
-fn fitting(limits: &AbsoluteLimits, boot: &Boot) -> Option<usize> {
+fn fitting(limits: &AbsoluteLimits, flavor: &Flavor) -> Option<usize> {
     let kinds = [
         (limits.max_total_instances, limits.total_instances_used, 1),
-        (limits.max_total_cores, limits.total_cores_used, boot.vcpus.into()),
-        (limits.max_total_ram, limits.total_ram_used, boot.ram),
+        (limits.max_total_cores, limits.total_cores_used, flavor.vcpus.into()),
+        (limits.max_total_ram, limits.total_ram_used, flavor.ram),
     ];
     let fits = kinds.into_iter().filter(|(most, _, each)| *most >= 0 && *each > 0).map(
         |(most, used, each)| {
@@ -60,10 +56,29 @@ mod tests {
         }
     }
 
+    fn flavor(vcpus: u32, ram: u64) -> Flavor {
+        let flavor = serde_json::json!({
+            "id": "f", "name": "f", "vcpus": vcpus, "ram": ram, "disk": 0,
+        });
+        serde_json::from_value(flavor).unwrap()
+    }
+
+    #[test]
+    fn two_accounts_of_one_project_share_its_room() {
+        let (flavor, ten) = (flavor(1, 1), limits((10, 0), (-1, 0), (-1, 0)));
+        let rooms = |member| {
+            let operator = (Account::Operator, Some("p"), &ten, &flavor);
+            of([operator, (Account::Member, Some(member), &ten, &flavor)].into_iter())
+        };
+        assert_eq!(rooms("p").len(), 1);
+        assert_eq!(rooms("p")[0].accounts.len(), 2);
+        assert_eq!(rooms("q").len(), 2);
+    }
+
     #[test]
     fn the_tightest_of_the_limits_counts_and_minus_one_is_none() {
-        let boot = Boot { image: "i".to_owned(), flavor: "f".to_owned(), vcpus: 2, ram: 512 };
-        let fits = |instances, cores, ram| fitting(&limits(instances, cores, ram), &boot);
+        let flavor = flavor(2, 512);
+        let fits = |instances, cores, ram| fitting(&limits(instances, cores, ram), &flavor);
         assert_eq!(fits((-1, 3), (-1, 6), (-1, 0)), None);
         assert_eq!(fits((10, 3), (-1, 6), (-1, 0)), Some(7));
         assert_eq!(fits((10, 0), (9, 0), (-1, 0)), Some(4));

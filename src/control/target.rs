@@ -1,13 +1,12 @@
 //! What a run is pointed at.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::discover::{DiscoverError, Wanted};
-use crate::api::{self, ExchangeLog, RequestError, Service, Session, SessionSettings};
-use crate::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
+use crate::api::{self, ExchangeLog, Limiters, RequestError, Service, Session, SessionSettings};
+use crate::config::clouds::{CloudEntry, Clouds, CloudsError};
 use crate::config::{Change, Config, Layers};
 use crate::events::names::RunId;
 use crate::journal::{Account, Journal, JournalError, Left};
@@ -15,17 +14,14 @@ use crate::wait::{Beat, Feed};
 
 use super::access;
 use super::cloud::{Cloud, Consumers, Party};
-use super::embedded;
+use super::embedded::{self, Embedded};
 use super::need::{Facts, Need};
 use super::pending::Pending;
-use super::room;
+use super::survey::Known;
 use super::watch::{Migrations, Servers};
 
 /// How many computes an embedded cloud has where a scenario does not ask for more.
-const EMBEDDED_COMPUTES: usize = 3;
-
-/// How many it can have; as many as `whimbrel cloud --hosts` takes.
-const MOST_EMBEDDED_COMPUTES: usize = 1000;
+pub(super) const EMBEDDED_COMPUTES: usize = 3;
 
 /// What a run is pointed at.
 pub struct Target {
@@ -44,22 +40,51 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    async fn log_in(
+    /// Reads the entries of the clouds that `config` names; nothing is sent yet.
+    pub(super) fn open(
         config: &Config,
-        run: &RunId,
+        names: &str,
         name: &str,
         clouds: &Clouds,
     ) -> Result<Self, OpenError> {
-        let names = run_prefix(run);
-        let beat = Beat::default();
-        let operator = party(config, Account::Operator, clouds.cloud(name)?, &names, &beat).await?;
-        let member = match &config.member {
-            None => None,
-            Some(member) => {
-                Some(party(config, Account::Member, clouds.cloud(member)?, &names, &beat).await?)
-            }
-        };
-        Ok(Self { operator, member })
+        let common = Common::new(config, names);
+        let operator = common.party(Account::Operator, clouds.cloud(name)?)?;
+        let member = config
+            .member
+            .as_deref()
+            .map(|member| common.party(Account::Member, clouds.cloud(member)?));
+        Ok(Self { operator, member: member.transpose()? })
+    }
+
+    /// The parties of an embedded cloud.
+    pub(super) fn of_embedded(
+        config: &Config,
+        embedded: &Embedded,
+        names: &str,
+    ) -> Result<Self, OpenError> {
+        let common = Common::new(config, names);
+        let operator = common.party(Account::Operator, embedded.operator.clone())?;
+        let member = common.party(Account::Member, embedded.member.clone())?;
+        Ok(Self { operator, member: Some(member) })
+    }
+
+    /// The same as [`Self::open`], logged in.
+    async fn log_in(
+        config: &Config,
+        names: &str,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Self, OpenError> {
+        let shared = Self::open(config, names, name, clouds)?;
+        for party in shared.parties() {
+            log_in(party).await?;
+        }
+        Ok(shared)
+    }
+
+    /// All parties, the operator first.
+    pub(super) fn parties(&self) -> impl Iterator<Item = &Party> {
+        [Some(&self.operator), self.member.as_ref()].into_iter().flatten()
     }
 }
 
@@ -80,6 +105,15 @@ pub enum OpenError {
         /// Why.
         #[source]
         source: RequestError,
+    },
+    /// The login is for no project, so nothing can be booted with it.
+    #[error(
+        "the login to the cloud {name} is for no project; add `project_name` and \
+         `project_domain_name` to its entry"
+    )]
+    NoProject {
+        /// Its name in `clouds.yaml`.
+        name: String,
     },
     /// There is nothing to boot from.
     #[error(transparent)]
@@ -102,76 +136,28 @@ impl OpenError {
             self,
             Self::Clouds(_)
                 | Self::Session(_)
+                | Self::NoProject { .. }
                 | Self::Journal(_)
                 | Self::Elsewhere(_)
-                | Self::Discover(DiscoverError::NoSuch { .. } | DiscoverError::Ambiguous { .. })
-        )
+        ) || matches!(self, Self::Discover(error) if error.is_configuration())
     }
 }
 
 impl Target {
-    /// Opens the target that `config` names, for the run `run`.
-    ///
-    /// On a cloud of `clouds.yaml` this logs in, looks for an image and a flavor, counts the
-    /// computes and begins a journal; the embedded clouds are started by scenarios.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub async fn open(
+    /// What scenarios are run on, once a survey has found nothing against it.
+    pub(super) fn of(
         config: Config,
-        run: RunId,
-        environment: &Environment,
-        folder: &Path,
-    ) -> Result<Self, OpenError> {
-        match config.cloud.clone() {
-            None => Ok(Self::embedded(config, run)),
-            Some(name) => {
-                Self::cloud_of(config, run, &name, &Clouds::find(environment, folder)?).await
-            }
-        }
+        journal: Journal,
+        known: Known,
+        shared: Option<Shared>,
+    ) -> Self {
+        let Known { facts, heading } = known;
+        Self { config, journal, facts, heading, shared }
     }
 
     fn embedded(config: Config, run: RunId) -> Self {
-        let facts = Facts {
-            computes: Some(MOST_EMBEDDED_COMPUTES),
-            rooms: Vec::new(),
-            member: true,
-            allow: [Change::Hosts].into(),
-            shared: false,
-        };
-        let heading = vec!["target: embedded cloud, one for each scenario".to_owned()];
-        Self { config, journal: Journal::in_memory(run), facts, heading, shared: None }
-    }
-
-    async fn cloud_of(
-        config: Config,
-        run: RunId,
-        name: &str,
-        clouds: &Clouds,
-    ) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Request { name: name.to_owned(), source };
-        let shared = Shared::log_in(&config, &run, name, clouds).await?;
-        let session = shared.operator.compute.session();
-        let mut heading = vec![format!("target: {name} at {}", session.cloud().auth_url)];
-        heading
-            .extend(session.cloud().warnings.iter().map(|warning| format!("warning: {warning}")));
-        let services = shared.operator.compute.services().await.map_err(failed)?;
-        let usable = services.iter().filter(|service| service.is_usable()).count();
-        let version = shared.operator.compute.version().await.map_err(failed)?;
-        heading.push(format!("compute API {version}, {usable} computes that are enabled and up"));
-        for party in [Some(&shared.operator), shared.member.as_ref()].into_iter().flatten() {
-            party.boot().await?;
-        }
-        let facts = Facts {
-            computes: Some(usable),
-            rooms: room::of(&shared, name).await?,
-            member: shared.member.is_some(),
-            allow: config.allow.clone(),
-            shared: true,
-        };
-        let journal = access::begin_journal(&config, run, name, &shared).await?;
-        Ok(Self { config, journal, facts, heading, shared: Some(shared) })
+        let known = Known::embedded(&config);
+        Self::of(config, Journal::in_memory(run), known, None)
     }
 
     /// Opens the cloud that the journal `left` names, to undo what its run left behind.
@@ -185,24 +171,43 @@ impl Target {
         clouds: &Clouds,
     ) -> Result<Cloud, OpenError> {
         access::same_urls(left, clouds)?;
-        let shared = Shared::log_in(config, &left.run, &left.cloud, clouds).await?;
+        let shared = Shared::log_in(config, &run_prefix(&left.run), &left.cloud, clouds).await?;
         access::same_projects(left, &shared).await?;
+        Self::for_undoing(config, left.journal().clone(), shared, BTreeSet::new()).await
+    }
+
+    /// Opens the cloud `name` to look for what runs left behind whose journals are gone; see
+    /// [`Cloud::of_run`].
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn for_survey(
+        config: &Config,
+        name: &str,
+        clouds: &Clouds,
+    ) -> Result<Cloud, OpenError> {
+        let shared = Shared::log_in(config, NAMES, name, clouds).await?;
+        let journal = Journal::in_memory(RunId::random());
+        Self::for_undoing(config, journal, shared, config.allow.clone()).await
+    }
+
+    async fn for_undoing(
+        config: &Config,
+        journal: Journal,
+        shared: Shared,
+        allow: BTreeSet<Change>,
+    ) -> Result<Cloud, OpenError> {
         let facts = Facts {
             computes: None,
+            zone: None,
             rooms: Vec::new(),
             member: shared.member.is_some(),
-            allow: BTreeSet::new(),
+            allow,
             shared: true,
         };
-        let journal = left.journal().clone();
-        let target = Self {
-            config: config.clone(),
-            journal,
-            facts,
-            heading: Vec::new(),
-            shared: Some(shared),
-        };
-        target.cloud(0, &[]).await
+        let (config, heading) = (config.clone(), Vec::new());
+        Self { config, journal, facts, heading, shared: Some(shared) }.cloud(0, &[]).await
     }
 
     /// An embedded cloud by itself, with the settings that nobody changed.
@@ -247,13 +252,11 @@ impl Target {
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
-                let beat = Beat::default();
-                let operator =
-                    party(&self.config, Account::Operator, embedded.operator, &prefix, &beat)
-                        .await?;
-                let member =
-                    party(&self.config, Account::Member, embedded.member, &prefix, &beat).await?;
-                (operator, Some(member), Some(Arc::new(embedded.cloud)))
+                let shared = Shared::of_embedded(&self.config, &embedded, &prefix)?;
+                for party in shared.parties() {
+                    log_in(party).await?;
+                }
+                (shared.operator, shared.member, Some(Arc::new(embedded.cloud)))
             }
         };
         let polls = operator.compute.session().log().clone();
@@ -281,38 +284,74 @@ impl Target {
     }
 }
 
+/// What the names of the instances of all runs begin with.
+pub(crate) const NAMES: &str = "wb-";
+
 /// What the names of a run's instances begin with.
-fn run_prefix(run: &RunId) -> String {
-    format!("wb-{run}-")
+pub(super) fn run_prefix(run: impl std::fmt::Display) -> String {
+    format!("{NAMES}{run}-")
 }
 
-/// Logs an account in.
-async fn party(
-    config: &Config,
-    account: Account,
-    entry: CloudEntry,
-    names: &str,
-    beat: &Beat,
-) -> Result<Party, OpenError> {
-    let name = entry.name.clone();
-    let settings = SessionSettings {
-        connect: config.requests.connect,
-        read: config.requests.read,
-        backoff: config.requests.retry,
+/// The run by which an instance is named: `wb-`, the run, the scenario's number and its own name.
+pub(crate) fn run_named_in(name: &str) -> Option<RunId> {
+    let mut parts = name.strip_prefix(NAMES)?.splitn(3, '-');
+    let run = RunId::read(parts.next()?)?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    let is_name = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_lowercase())
+            && part.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
     };
-    let session = Session::open(entry, settings)?;
-    // The login comes first: of all that can be wrong with a cloud its error says most.
-    session.login().await.map_err(|source| OpenError::Request { name, source })?;
-    let compute = session.compute();
-    let wanted = Wanted { image: config.image.clone(), flavor: config.flavor.clone() };
-    Ok(Party {
-        account,
-        servers: Feed::new(Servers::new(compute.clone(), names.to_owned()), beat.clone()),
-        migrations: Feed::new(Migrations::new(compute.clone()), beat.clone()),
-        wanted,
-        boot: Arc::default(),
-        compute,
-    })
+    (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
+}
+
+/// What all parties of a cloud share.
+struct Common<'a> {
+    config: &'a Config,
+    /// What the names of the instances begin with.
+    names: &'a str,
+    settings: SessionSettings,
+    beat: Beat,
+}
+
+impl<'a> Common<'a> {
+    fn new(config: &'a Config, names: &'a str) -> Self {
+        let settings = SessionSettings {
+            connect: config.requests.connect,
+            read: config.requests.read,
+            retries: config.requests.retry,
+            limiters: Limiters::new(config.requests.limits),
+        };
+        Self { config, names, settings, beat: Beat::default() }
+    }
+
+    /// An account's way to the cloud; nothing is sent before it is used.
+    fn party(&self, account: Account, entry: CloudEntry) -> Result<Party, OpenError> {
+        let compute = Session::open(entry, self.settings.clone())?.compute();
+        let Config { image, flavor, network, zone, .. } = self.config;
+        let wanted = Wanted {
+            image: image.clone(),
+            flavor: flavor.clone(),
+            network: network.clone(),
+            zone: zone.clone(),
+        };
+        let servers = Servers::new(compute.clone(), self.names.to_owned());
+        Ok(Party {
+            account,
+            servers: Feed::new(servers, self.beat.clone()),
+            migrations: Feed::new(Migrations::new(compute.clone()), self.beat.clone()),
+            wanted,
+            boot: Arc::default(),
+            compute,
+        })
+    }
+}
+
+/// Logs an account in, before anything else is asked: of all that can be wrong with a cloud this
+/// error says most.
+async fn log_in(party: &Party) -> Result<(), OpenError> {
+    let session = party.compute.session();
+    let failed = |source| OpenError::Request { name: session.cloud().name.clone(), source };
+    session.login().await.map(drop).map_err(failed)
 }
 
 /// The same party, with its own requests logged to a scenario.
@@ -324,4 +363,27 @@ fn logged(party: &Party, log: &ExchangeLog) -> Party {
 /// Whether the cloud has placement; without it nobody can say what is allocated.
 pub(crate) async fn has_placement(party: &Party) -> Result<bool, RequestError> {
     party.compute.session().has(Service::Placement).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_named_by_its_run_only_if_all_of_its_name_is_as_we_name() {
+        let run = RunId::random();
+        for rest in ["1-web", "12-web-again1-3"] {
+            let name = format!("{}{rest}", run_prefix(&run));
+            assert_eq!(run_named_in(&name), Some(run.clone()), "{name}");
+        }
+        for other in [
+            "wb-abcdefgh",
+            "wb-abcdefgh-web",
+            "wb-abc-1-web",
+            "wb-abcdefgh-1-.*",
+            "a-wb-abcdefgh-1-web",
+        ] {
+            assert_eq!(run_named_in(other), None, "{other}");
+        }
+    }
 }

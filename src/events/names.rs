@@ -57,11 +57,21 @@ name! {
 }
 
 impl RunId {
+    /// How many letters and digits it has.
+    const LENGTH: usize = 8;
+
     /// A run id that no other run has.
     pub fn random() -> Self {
         const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
         let letter = || char::from(LETTERS[fastrand::usize(..LETTERS.len())]);
-        Self(std::iter::repeat_with(letter).take(8).collect())
+        Self(std::iter::repeat_with(letter).take(Self::LENGTH).collect())
+    }
+
+    /// Reads one; `None` if it is none.
+    pub fn read(text: &str) -> Option<Self> {
+        let is_one = text.len() == Self::LENGTH
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        is_one.then(|| Self::new(text))
     }
 }
 

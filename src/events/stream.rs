@@ -1,18 +1,21 @@
 //! How events reach those who listen, and what a running scenario may say from anywhere.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::messages::Envelope;
 use super::messages::run::{Attachment, ContentEncoding};
 
 /// Media type of a plain log line in an attachment, as Cucumber's own reports know it.
 pub const LOG: &str = "text/x.cucumber.log+plain";
-/// Media type of the states that a wait saw, with times: JSON.
-pub const TIMELINE: &str = "application/vnd.whimbrel.timeline+json";
+/// Media type of the states that a wait saw, with times: JSON. Like the others it is a kind of
+/// `text`, because Cucumber's own report shows that in its place and offers the rest as a download.
+pub const TIMELINE: &str = "text/vnd.whimbrel.timeline+json";
 /// Media type of the requests of a scenario: JSON, without tokens or bodies.
-pub const EXCHANGES: &str = "application/vnd.whimbrel.exchanges+json";
+pub const EXCHANGES: &str = "text/vnd.whimbrel.exchanges+json";
+/// Media type of what a run says of itself before it begins ([`super::evidence::About`]): JSON.
+pub const ABOUT: &str = "text/vnd.whimbrel.about+json";
 
 /// What a run says.
 #[derive(Clone, Debug)]
@@ -26,6 +29,9 @@ pub enum Event {
         /// What is waited for and what was seen last, in one line.
         what: String,
     },
+    /// What somebody who watches should know now, such as a step that keeps its thread; a few
+    /// lines, in no report.
+    Noted(String),
 }
 
 /// Somebody who hears everything that a run says, in order.
@@ -48,9 +54,30 @@ impl Speaker {
         Self(Arc::new(move |event| drop(channel.send(event))))
     }
 
+    /// Says into a channel what `record` has taken first, in the order in which it took it: what a
+    /// reporter hears is on record, and what was said is on record before whoever said it goes on.
+    pub fn recorded(
+        record: impl FnMut(&Envelope) + Send + 'static,
+        channel: Sender<Event>,
+    ) -> Self {
+        let both = Mutex::new((record, channel));
+        Self(Arc::new(move |event| {
+            let (record, channel) = &mut *both.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Event::Said(envelope) = &event {
+                record(envelope);
+            }
+            drop(channel.send(event));
+        }))
+    }
+
     /// Says one message.
     pub fn say(&self, envelope: Envelope) {
         (self.0)(Event::Said(Box::new(envelope)));
+    }
+
+    /// Tells those who watch.
+    pub fn note(&self, text: String) {
+        (self.0)(Event::Noted(text));
     }
 
     fn waiting(&self, test_case_started_id: &str, what: String) {
@@ -64,7 +91,7 @@ impl Speaker {
 pub struct Stage {
     speaker: Speaker,
     test_case_started_id: Arc<str>,
-    test_step_id: Arc<std::sync::Mutex<Option<String>>>,
+    test_step_id: Arc<Mutex<Option<String>>>,
 }
 
 tokio::task_local! {
@@ -97,11 +124,18 @@ impl Stage {
             body,
             content_encoding: ContentEncoding::Identity,
             media_type: media_type.to_owned(),
+            file_name: file_name(media_type),
             test_case_started_id: Some(self.test_case_started_id.to_string()),
             test_step_id: step,
             ..Attachment::default()
         }));
     }
+}
+
+/// What reports call an attachment of ours, such as `timeline.json`.
+fn file_name(media_type: &str) -> Option<String> {
+    let own = media_type.strip_prefix("text/vnd.whimbrel.")?;
+    Some(own.replace('+', "."))
 }
 
 /// The stage of the current task, to hand to a task that it starts; `None` outside a scenario.

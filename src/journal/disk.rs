@@ -16,6 +16,17 @@ pub(super) struct Disk {
     whole: u64,
 }
 
+/// Whether a file could be taken over.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// Yes; with its whole lines.
+    Free(Disk, Vec<u8>),
+    /// Somebody else has locked it.
+    InUse,
+    /// It is no more.
+    Gone,
+}
+
 impl Disk {
     /// Makes the file `name` in `folder`, and the folder if need be.
     pub(super) fn create(folder: &Path, name: &str) -> Result<Self, JournalError> {
@@ -36,21 +47,20 @@ impl Disk {
         Ok(Self { path, file, whole: 0 })
     }
 
-    /// Takes over the file of a run that has ended, with its whole lines; `None` if its run still
-    /// lives or has just removed it.
-    pub(super) fn take_over(path: &Path) -> Result<Option<(Self, Vec<u8>)>, JournalError> {
+    /// Takes over the file of a run that has ended.
+    pub(super) fn take_over(path: &Path) -> Result<Held, JournalError> {
         let failed = |doing| JournalError::at(path, None, doing);
         let mut file = match OpenOptions::new().read(true).append(true).open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Held::Gone),
             opened => opened.map_err(failed("read"))?,
         };
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::WouldBlock) => return Ok(Held::InUse),
             Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
             Ok(()) => {}
         }
         if !is_linked(&file).map_err(failed("read"))? {
-            return Ok(None);
+            return Ok(Held::Gone);
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed("read"))?;
@@ -58,7 +68,7 @@ impl Disk {
         // never sent.
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         text.truncate(whole);
-        Ok(Some((Self { path: path.to_owned(), file, whole: whole as u64 }, text)))
+        Ok(Held::Free(Self { path: path.to_owned(), file, whole: whole as u64 }, text))
     }
 
     /// Writes one line and returns when it is on the disk; a line that can't be written whole

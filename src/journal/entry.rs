@@ -51,6 +51,11 @@ pub fn disabled_reason(run: &RunId) -> String {
     format!("whimbrel run {run}")
 }
 
+/// The run that has disabled a service, by the reason that stands with it.
+pub fn run_that_disabled(reason: &str) -> Option<RunId> {
+    RunId::read(reason.strip_prefix("whimbrel run ")?)
+}
+
 /// One line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "entry")]

@@ -1,21 +1,47 @@
 //! The journals of runs that have ended.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
+use serde::Deserialize;
+
+use super::disk::{Disk, Held};
 use super::{Access, Entry, Journal, JournalError, Ledger, Unsettled};
 use crate::events::names::RunId;
 
-/// What a folder of journals holds, but for those of living runs.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Journals that can be swept, the oldest first.
-    pub left: Vec<Left>,
-    /// Journals of runs that died before they wrote anything.
-    pub blank: Vec<Blank>,
-    /// Journals that can't be read.
-    pub broken: Vec<JournalError>,
+/// A journal in its folder, whoever may be writing it.
+#[derive(Debug)]
+pub struct Listed {
+    /// The file.
+    pub path: PathBuf,
+    /// When something was last written to it.
+    pub written: jiff::Timestamp,
+    /// Its first line, which never changes; `None` if that is not written yet or can't be read.
+    pub heading: Option<Heading>,
+}
+
+/// What the first line of a journal says, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// The run.
+    pub run: RunId,
+    /// The cloud's name in `clouds.yaml`.
+    pub cloud: String,
+    /// When the run began.
+    pub started: jiff::Timestamp,
+}
+
+/// What a journal is when it is to be swept.
+#[derive(Debug)]
+pub enum Taken {
+    /// Its run has ended; it is held now.
+    Left(Box<Left>),
+    /// Its run has ended before it did anything; it is held now.
+    Blank(Blank),
+    /// Somebody else holds it: its run, which still lives, or another sweep.
+    InUse,
+    /// It was removed meanwhile, so all of it is undone.
+    Gone,
 }
 
 /// The journal of a run that has ended, held so that nobody else sweeps it at the same time.
@@ -39,7 +65,7 @@ pub struct Left {
 }
 
 impl Left {
-    /// The journal itself, to note what is undone.
+    /// The journal itself, to note what is undone. Whoever keeps it holds the file.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
@@ -55,10 +81,11 @@ impl Left {
 
     fn read(disk: Disk, text: &[u8]) -> Result<Self, JournalError> {
         let failed = |index| JournalError::at(&disk.path, Some(index + 1), "read");
-        let mut entries =
-            text.trim_ascii_end().split(|byte| *byte == b'\n').enumerate().map(|(index, line)| {
-                serde_json::from_slice(line).map_err(io::Error::from).map_err(failed(index))
-            });
+        let mut entries = text
+            .trim_ascii_end()
+            .split(|byte| *byte == b'\n')
+            .enumerate()
+            .map(|(index, line)| entry(line).map_err(failed(index)));
         let first = entries.next().transpose()?;
         let Some(Entry::Run { run, cloud, access, member, member_access, started }) = first else {
             let why = "the first line does not tell which run it is of";
@@ -74,16 +101,31 @@ impl Left {
     }
 }
 
+/// Reads a whole line.
+fn entry(line: &[u8]) -> io::Result<Entry> {
+    /// What every entry has, also those that other versions write.
+    #[derive(Deserialize)]
+    struct Tagged {
+        entry: String,
+    }
+    serde_json::from_slice(line).map_err(|error| {
+        let why = match serde_json::from_slice(line) {
+            Ok(Tagged { entry }) => format!(
+                "it holds an entry {entry:?} as this version ({}) does not write it ({error}); \
+                 sweep it with the version that wrote it",
+                env!("CARGO_PKG_VERSION")
+            ),
+            Err(_) => format!("the line is no entry: {error}"),
+        };
+        io::Error::new(ErrorKind::InvalidData, why)
+    })
+}
+
 /// The journal of a run that died before it wrote its first line, and so before it did anything.
 #[derive(Debug)]
 pub struct Blank(Disk);
 
 impl Blank {
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.0.path
-    }
-
     /// Removes it.
     ///
     /// # Errors
@@ -94,41 +136,76 @@ impl Blank {
     }
 }
 
-/// The journals in `folder` whose runs have ended. Those of living runs are passed over.
+/// The journals in `folder`, the oldest run first. None is held, so those of living runs are among
+/// them.
 ///
 /// # Errors
 ///
-/// If the folder can't be listed; no folder at all is an empty one. A journal that can't be read
-/// does not hide the others.
-pub fn left_in(folder: &Path) -> Result<Found, JournalError> {
+/// If the folder can't be listed; no folder at all is an empty one.
+pub fn listed(folder: &Path) -> Result<Vec<Listed>, JournalError> {
     let failed = JournalError::at(folder, None, "listed");
     let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(&failed)?,
     };
-    let mut found = Found::default();
+    let mut listed = Vec::new();
     for entry in entries {
         let path = entry.map_err(&failed)?.path();
         if path.extension().is_some_and(|extension| extension == "jsonl") {
-            found.take(&path);
+            listed.extend(Listed::look(path)?);
         }
     }
-    found.left.sort_by_key(|left| left.started);
-    found.broken.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(found)
+    listed.sort_by(|one, other| one.order().cmp(&other.order()));
+    Ok(listed)
 }
 
-impl Found {
-    /// Takes one journal. One that is gone by now was settled by somebody else.
-    pub(super) fn take(&mut self, path: &Path) {
-        match Disk::take_over(path) {
-            Ok(None) => {}
-            Ok(Some((disk, text))) if text.is_empty() => self.blank.push(Blank(disk)),
-            Ok(Some((disk, text))) => match Left::read(disk, &text) {
-                Ok(left) => self.left.push(left),
-                Err(error) => self.broken.push(error),
-            },
-            Err(error) => self.broken.push(error),
+impl Listed {
+    /// Looks at a journal; `None` if it was removed meanwhile.
+    pub(super) fn look(path: PathBuf) -> Result<Option<Self>, JournalError> {
+        let failed = |source| JournalError::at(&path, None, "read")(source);
+        let written = match std::fs::metadata(&path).and_then(|seen| seen.modified()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            written => written.map_err(failed)?,
+        };
+        let written = jiff::Timestamp::try_from(written)
+            .map_err(|error| failed(io::Error::new(ErrorKind::InvalidData, error)))?;
+        // What can't be read is told when the journal is taken.
+        let heading = std::fs::read(&path).ok().and_then(|text| Heading::of(&text));
+        Ok(Some(Self { path, written, heading }))
+    }
+
+    /// The run that it is of, by its first line, else by the file's name.
+    pub fn run(&self) -> Option<&str> {
+        let named = || self.path.file_stem()?.to_str();
+        self.heading.as_ref().map(|heading| heading.run.as_str()).or_else(named)
+    }
+
+    fn order(&self) -> (Option<jiff::Timestamp>, &Path) {
+        (self.heading.as_ref().map(|heading| heading.started), &self.path)
+    }
+
+    /// Takes the journal to sweep it; it is held as long as what is returned lives.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read; with the line, where one is at fault. Nothing of it is to be undone
+    /// then, because what can't be read may matter.
+    pub fn take(&self) -> Result<Taken, JournalError> {
+        Ok(match Disk::take_over(&self.path)? {
+            Held::Gone => Taken::Gone,
+            Held::InUse => Taken::InUse,
+            Held::Free(disk, text) if text.is_empty() => Taken::Blank(Blank(disk)),
+            Held::Free(disk, text) => Taken::Left(Box::new(Left::read(disk, &text)?)),
+        })
+    }
+}
+
+impl Heading {
+    fn of(text: &[u8]) -> Option<Self> {
+        let line = &text[..text.iter().position(|byte| *byte == b'\n')?];
+        match entry(line).ok()? {
+            Entry::Run { run, cloud, started, .. } => Some(Self { run, cloud, started }),
+            _ => None,
         }
     }
 }

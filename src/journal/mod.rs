@@ -17,9 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::events::names::RunId;
 use disk::Disk;
-pub use entry::{Access, Account, Entry, ServiceBefore, ServiceSet, disabled_reason};
+pub use entry::{
+    Access, Account, Entry, ServiceBefore, ServiceSet, disabled_reason, run_that_disabled,
+};
 pub use ledger::{Ledger, ServiceChanged, Unsettled};
-pub use left::{Blank, Found, Left, left_in};
+pub use left::{Blank, Heading, Left, Listed, Taken, listed};
 
 /// A journal that can't be written or read.
 #[derive(Debug, thiserror::Error)]

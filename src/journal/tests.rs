@@ -28,11 +28,26 @@ fn begin(folder: &Path) -> Journal {
     Journal::create(folder, RunId::new("abcdefgh"), operator, Some(member)).unwrap()
 }
 
-/// The journals of runs that have ended, where none is broken.
+/// What each journal of the folder is.
+fn taken(folder: &Path) -> Vec<Result<Taken, JournalError>> {
+    listed(folder).unwrap().iter().map(Listed::take).collect()
+}
+
+/// The journals of runs that have ended, where none is broken or blank.
 fn ended(folder: &Path) -> Vec<Left> {
-    let found = left_in(folder).unwrap();
-    assert!(found.broken.is_empty() && found.blank.is_empty(), "{found:?}");
-    found.left
+    let left = taken(folder).into_iter().filter_map(|taken| match taken.unwrap() {
+        Taken::Left(left) => Some(*left),
+        Taken::InUse => None,
+        other => panic!("{other:?}"),
+    });
+    left.collect()
+}
+
+/// The one journal of the folder, which can't be read: its line, and why.
+fn broken(folder: &Path) -> (Option<usize>, String) {
+    let [taken] = <[_; 1]>::try_from(taken(folder)).unwrap();
+    let error = taken.unwrap_err();
+    (error.line, error.source.to_string())
 }
 
 /// Writes past the journal, as nobody should.
@@ -91,14 +106,21 @@ fn the_journal_of_a_living_run_is_not_touched() {
 }
 
 #[test]
-fn a_last_line_that_was_cut_short_is_left_out() {
+fn wherever_the_last_line_was_cut_short_it_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
     journal.write(creating("wb-1")).unwrap();
     let path = journal.path().unwrap();
     kill(journal);
-    scribble(&path, b"{\"entry\":\"creating\",\"account\":\"oper\xc3");
-    assert_eq!(ended(folder.path())[0].unsettled.instances.len(), 1);
+    let whole = std::fs::read(&path).unwrap();
+    let mut next = serde_json::to_vec(&creating("wb-\u{e9}\u{2713}-2")).unwrap();
+    assert_eq!(next.iter().filter(|byte| !byte.is_ascii()).count(), 5);
+    next.push(b'\n');
+    for cut in 0..=next.len() {
+        std::fs::write(&path, [&whole, &next[..cut]].concat()).unwrap();
+        let seen = ended(folder.path())[0].unsettled.instances.len();
+        assert_eq!(seen, if cut == next.len() { 2 } else { 1 }, "cut at {cut}");
+    }
 }
 
 #[test]
@@ -123,11 +145,42 @@ fn a_broken_journal_is_told_with_its_line_and_does_not_hide_the_others() {
     let headless = folder.path().join("headless.jsonl");
     std::fs::write(&headless, "{\"entry\":\"removed\",\"name\":\"wb-1\"}\n").unwrap();
 
-    let found = left_in(folder.path()).unwrap();
-    assert_eq!(found.left.len(), 1);
-    let told = found.broken.iter().map(|error| (error.path.clone(), error.line));
-    assert_eq!(told.collect::<Vec<_>>(), [(broken, Some(3)), (headless, Some(1))]);
-    assert!(found.broken[0].to_string().ends_with("broken.jsonl:3 can't be read"));
+    let (left, errors): (Vec<_>, Vec<_>) =
+        taken(folder.path()).into_iter().partition(Result::is_ok);
+    assert_eq!(left.len(), 1);
+    let errors: Vec<JournalError> = errors.into_iter().map(Result::unwrap_err).collect();
+    let told = errors.iter().map(|error| (error.path.clone(), error.line));
+    assert_eq!(told.collect::<Vec<_>>(), [(headless, Some(1)), (broken, Some(3))]);
+    assert!(errors[1].to_string().ends_with("broken.jsonl:3 can't be read"));
+}
+
+#[test]
+fn a_line_that_was_cut_short_in_the_middle_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let path = journal.path().unwrap();
+    kill(journal);
+    scribble(&path, b"{\"entry\":\"creating\",\"account\":\"oper\xc3\n");
+    scribble(&path, b"{\"entry\":\"removed\",\"name\":\"wb-1\"}\n");
+    let (line, why) = broken(folder.path());
+    assert_eq!(line, Some(2));
+    assert!(why.starts_with("the line is no entry: "), "{why}");
+    assert!(path.exists());
+}
+
+#[test]
+fn an_entry_of_another_version_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let path = journal.path().unwrap();
+    journal.write(creating("wb-1")).unwrap();
+    kill(journal);
+    scribble(&path, b"{\"entry\":\"quota\",\"project\":\"p\"}\n");
+    let (line, why) = broken(folder.path());
+    assert_eq!(line, Some(3));
+    assert!(why.starts_with("it holds an entry \"quota\" as this version ("), "{why}");
+    assert!(why.ends_with("sweep it with the version that wrote it"), "{why}");
+    assert!(path.exists());
 }
 
 #[test]
@@ -135,10 +188,9 @@ fn a_run_that_died_before_its_first_whole_line_did_nothing() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("empty.jsonl"), "").unwrap();
     std::fs::write(folder.path().join("torn.jsonl"), "{\"entry\":\"run\",").unwrap();
-    let found = left_in(folder.path()).unwrap();
-    assert!(found.left.is_empty() && found.broken.is_empty(), "{found:?}");
-    assert_eq!(found.blank.len(), 2);
-    for blank in found.blank {
+    std::fs::write(folder.path().join("torn-in-a-letter.jsonl"), b"{\"entry\":\"\xe2\x9c").unwrap();
+    for taken in taken(folder.path()) {
+        let Taken::Blank(blank) = taken.unwrap() else { panic!("it is not blank") };
         blank.remove().unwrap();
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -146,9 +198,44 @@ fn a_run_that_died_before_its_first_whole_line_did_nothing() {
 
 #[test]
 fn a_journal_that_is_settled_while_the_folder_is_read_is_no_error() {
-    let mut found = Found::default();
-    found.take(&tempfile::tempdir().unwrap().path().join("gone.jsonl"));
-    assert!(found.left.is_empty() && found.broken.is_empty(), "{found:?}");
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Listed::look(folder.path().join("gone.jsonl")).unwrap().is_none());
+    kill(begin(folder.path()));
+    let before = listed(folder.path()).unwrap();
+    ended(folder.path()).remove(0).settled().unwrap();
+    assert!(matches!(before[0].take(), Ok(Taken::Gone)));
+}
+
+#[test]
+fn a_journal_is_held_by_one_sweep_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    kill(begin(folder.path()));
+    let one = ended(folder.path());
+    assert!(matches!(taken(folder.path())[..], [Ok(Taken::InUse)]));
+    drop(one);
+    assert_eq!(ended(folder.path()).len(), 1);
+}
+
+#[test]
+fn whose_a_journal_is_can_be_seen_while_its_run_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    journal.write(creating("wb-1")).unwrap();
+    std::fs::write(folder.path().join("empty.jsonl"), "").unwrap();
+    let listed = listed(folder.path()).unwrap();
+    let runs: Vec<_> = listed.iter().map(Listed::run).collect();
+    assert_eq!(runs, [Some("empty"), Some("abcdefgh")]);
+    assert_eq!(listed[1].heading.as_ref().unwrap().cloud, "lab");
+    assert!(matches!(listed[1].take(), Ok(Taken::InUse)));
+}
+
+#[test]
+fn only_our_own_reason_names_a_run() {
+    let run = RunId::random();
+    assert_eq!(run_that_disabled(&disabled_reason(&run)), Some(run));
+    for theirs in ["broken fan", "whimbrel run", "whimbrel run x", "whimbrel run ABCDEFGH"] {
+        assert_eq!(run_that_disabled(theirs), None, "{theirs}");
+    }
 }
 
 #[test]

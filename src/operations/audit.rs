@@ -12,7 +12,7 @@ use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use crate::api::compute::{Migration, Server, ServerFilter};
 use crate::api::placement::ResourceProvider;
 use crate::api::{RequestError, network, placement};
-use crate::control::{Cloud, Moved, has_placement};
+use crate::control::{Cloud, Moved, Party, has_placement};
 use crate::events::names::ServerId;
 use crate::events::stream;
 use crate::journal::Account;
@@ -79,9 +79,7 @@ async fn findings(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>,
     } else {
         stream::log("allocations are not judged: this cloud's catalog has no placement service");
     }
-    for now in present.iter().filter(|now| now.server.has_addresses()) {
-        findings.extend(misbound(cloud, now).await?);
-    }
+    findings.extend(misbound(cloud, &present).await?);
     Ok(findings)
 }
 
@@ -188,22 +186,43 @@ fn listed(providers: &BTreeSet<String>) -> String {
     }
 }
 
-/// Ports of an instance that are bound to another compute than it runs on.
-async fn misbound(cloud: &Cloud, now: &Now<'_>) -> Result<Vec<String>, RequestError> {
-    let ports = network::ports_of(cloud.operator.compute.session(), &now.server.id).await?;
-    let elsewhere = ports.into_iter().filter(|port| port.host != now.server.host);
+/// Ports that are bound to another compute than their instance runs on.
+async fn misbound(cloud: &Cloud, present: &[Now<'_>]) -> Result<Vec<String>, RequestError> {
+    let connected: BTreeMap<&str, &Now<'_>> = present
+        .iter()
+        .filter(|now| now.server.has_addresses())
+        .map(|now| (now.server.id.as_str(), now))
+        .collect();
+    let ids: Vec<&ServerId> = connected.values().map(|now| &now.server.id).collect();
+    let ports = network::ports_of(cloud.operator.compute.session(), &ids).await?;
     let on = |host: &Option<_>| host.as_ref().map_or("no compute".to_owned(), ToString::to_string);
-    let name = &now.instance.name;
-    Ok(elsewhere
-        .map(|port| {
-            format!(
-                "port {} of {name} is bound to {}, but {name} runs on {}",
-                port.id,
-                on(&port.host),
-                on(&now.server.host)
-            )
+    let findings = ports.iter().filter_map(|port| {
+        let now = connected.get(port.device_id.as_str())?;
+        let (name, host) = (&now.instance.name, &now.server.host);
+        (port.host != *host).then(|| {
+            let (bound, runs) = (on(&port.host), on(host));
+            format!("port {} of {name} is bound to {bound}, but {name} runs on {runs}", port.id)
         })
-        .collect())
+    });
+    Ok(findings.collect())
+}
+
+/// Ports that their instances have left behind. Looked for where an instance was booted with a
+/// network, though it may have failed before it had an address, or where somebody gave it one.
+async fn left_ports(cloud: &Cloud, instances: &[&Instance]) -> Result<Vec<String>, RequestError> {
+    let connects = |account| cloud.party(account).is_ok_and(Party::connects);
+    let connected: BTreeMap<&str, &Instance> = instances
+        .iter()
+        .filter(|instance| instance.noted.has_addresses() || connects(instance.account))
+        .map(|instance| (instance.id.as_str(), *instance))
+        .collect();
+    let ids: Vec<&ServerId> = connected.values().map(|instance| &instance.id).collect();
+    let ports = network::ports_of(cloud.operator.compute.session(), &ids).await?;
+    let left = ports.iter().filter_map(|port| {
+        let name = &connected.get(port.device_id.as_str())?.name;
+        Some(format!("port {} of {name} is left", port.id))
+    });
+    Ok(left.collect())
 }
 
 /// Demands that nothing of the scenario is left, within the pace `settle`: no instance of any of
@@ -234,14 +253,7 @@ pub async fn leftovers<'a>(
                 left_allocation(cloud, &ours, consumer, providers)
             }));
         }
-        for instance in instances.iter().filter(|instance| instance.noted.has_addresses()) {
-            let ports = network::ports_of(cloud.operator.compute.session(), &instance.id).await?;
-            left.extend(
-                ports
-                    .into_iter()
-                    .map(|port| format!("port {} of {} is left", port.id, instance.name)),
-            );
-        }
+        left.extend(left_ports(cloud, &instances).await?);
         Ok(left)
     })
     .await

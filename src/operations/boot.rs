@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::compute::{Action, CreateServers, Created, Networks, Server, ServerFilter, Status};
+use crate::api::compute::{Action, CreateServers, Created, Server, ServerFilter, Status};
 use crate::api::{Outcome, RequestError};
 use crate::control::{Cloud, Party};
 use crate::events::names::{InstanceName, ReservationId};
@@ -27,7 +27,7 @@ pub const RUN_KEY: &str = "whimbrel-run";
 /// - [`Problem::Wait`] if the instances are not shown within the pace `record`.
 /// - [`Problem::Journal`] if the journal can't be written; then nothing was asked for.
 ///
-/// Source: API reference, "Create Multiple Servers"; microversion 2.37 for `networks: none`.
+/// Source: API reference, "Create Multiple Servers"; microversion 2.37 for `networks: none` and `auto`.
 pub async fn together(
     cloud: &Cloud,
     account: Account,
@@ -36,7 +36,7 @@ pub async fn together(
 ) -> Result<Vec<Instance>, Problem> {
     let party = cloud.party(account)?;
     let mut last = None;
-    for attempt in 0..cloud.requests.retry.attempts {
+    for attempt in 0..cloud.requests.retry.compute.attempts {
         let unique = cloud.unique_name(name, attempt);
         let (owned, by) = (cloud.clone(), party.clone());
         let request = async move {
@@ -82,10 +82,11 @@ async fn request(
     let metadata = BTreeMap::from([(RUN_KEY.to_owned(), cloud.journal.run().to_string())]);
     let wanted = CreateServers {
         name: unique.to_owned(),
-        image: boot.image.clone(),
-        flavor: boot.flavor.clone(),
+        image: boot.image.id.clone(),
+        flavor: boot.flavor.id.clone(),
         min_count: Some(count),
-        networks: Networks::None,
+        networks: boot.networks.clone(),
+        availability_zone: boot.zone.clone(),
         metadata,
         return_reservation_id: true,
         ..CreateServers::default()

@@ -80,7 +80,11 @@ async fn remove(
         delete(cloud, party, server, moves)
     }))
     .await;
-    gone.into_iter().collect::<Result<(), Problem>>()?;
+    let failed: Vec<String> =
+        gone.into_iter().filter_map(Result::err).map(|problem| told(&problem)).collect();
+    if !failed.is_empty() {
+        return Err(Problem::seen(failed.join("; ")));
+    }
     Ok(cloud.journal.write(Entry::Removed { name: name.to_owned() })?)
 }
 
@@ -175,15 +179,22 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server, moves: bool) -> R
 }
 
 /// Waits until the instance is gone. Where deleted ones are kept for a while
-/// (`reclaim_instance_interval`), it is deleted for good.
+/// (`reclaim_instance_interval`), it is deleted for good. A deletion that fails leaves it in ERROR
+/// without a task (the API sets the task `deleting` before it answers); it is asked for once more.
 async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
     let watcher = &party.servers.watch(id.clone());
-    let forced = &Cell::new(false);
+    let (forced, again) = (&Cell::new(false), &Cell::new(false));
     let what = format!("instance {id} to be gone");
     let gone = wait::follow(&what, cloud.paces.delete, |within| async move {
         let Some(server) = watcher.look(within).await? else { return Ok(Check::Met(())) };
         if server.status == Status::SoftDeleted && !forced.replace(true) {
             party.compute.act(id, Action::ForceDelete).await?;
+        }
+        if server.status == Status::Error && server.task_state.is_none() {
+            if again.replace(true) {
+                return Ok(Check::Never(server.fault_line()));
+            }
+            party.compute.delete_server(id).await?;
         }
         Ok::<_, RequestError>(Check::NotYet(server.state_line()))
     });

@@ -6,18 +6,20 @@ use crate::control::Cloud;
 use crate::events::names::ComputeName;
 use crate::journal::{Entry, ServiceBefore, ServiceChanged, ServiceSet, disabled_reason};
 
-use super::{Instance, Problem, look};
+use super::{Instance, Problem, look, mark};
 
-/// The computes that are enabled, up and not forced down, by name.
+/// The computes that are enabled, up and not forced down, by name; where the run's instances are
+/// tied to a zone, those of the zone.
 ///
 /// # Errors
 ///
 /// If the cloud can't be asked.
 pub async fn usable(cloud: &Cloud) -> Result<Vec<ComputeName>, Problem> {
+    let zone = cloud.facts.zone.as_deref();
     let mut names: Vec<ComputeName> = services(cloud)
         .await?
         .into_iter()
-        .filter(ServiceRecord::is_usable)
+        .filter(|service| service.is_usable() && service.is_in(zone))
         .map(|service| service.host)
         .collect();
     names.sort();
@@ -39,7 +41,8 @@ pub async fn at_least(cloud: &Cloud, count: usize) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::seen(format!(
-        "{count} computes that are enabled and up are needed; there are {}: {}",
+        "{count} computes{} that are enabled and up are needed; there are {}: {}",
+        cloud.facts.in_zone(),
         usable.len(),
         listed(&usable)
     )))
@@ -68,12 +71,16 @@ pub async fn another_than(cloud: &Cloud, own: &ComputeName) -> Result<ComputeNam
     services.sort_by(|a, b| a.host.cmp(&b.host));
     let zone =
         services.iter().find(|service| service.host == *own).and_then(|own| own.zone.clone());
-    services.retain(|service| service.is_usable() && service.host != *own);
+    // One outside the zone that the instances are tied to would be refused by the scheduler.
+    let tied = cloud.facts.zone.as_deref();
+    services.retain(|it| it.is_usable() && it.is_in(tied) && it.host != *own);
     let (near, far): (Vec<_>, Vec<_>) =
         services.into_iter().partition(|service| service.zone == zone);
     let choice = if near.is_empty() { far } else { near };
-    let none =
-        || Problem::seen(format!("there is no other compute than {own} that is enabled and up"));
+    let none = || {
+        let place = cloud.facts.in_zone();
+        Problem::seen(format!("there is no other compute{place} than {own} that is enabled and up"))
+    };
     let turn = cloud.number.checked_rem(choice.len()).ok_or_else(none)?;
     Ok(choice[turn].host.clone())
 }
@@ -116,8 +123,13 @@ async fn change(
         forced_down: service.forced_down.unwrap_or(false),
     };
     cloud.journal.write(Entry::Changing { compute: compute.clone(), before, set: Some(set) })?;
-    let compute = cloud.operator.compute.clone();
-    let request = async move { compute.change_service(&service, &change).await };
+    let (operator, run) = (cloud.operator.compute.clone(), cloud.journal.run().clone());
+    let request = async move {
+        if set == ServiceSet::ForcedDown {
+            mark::set(&operator, &run, &service.host).await;
+        }
+        operator.change_service(&service, &change).await
+    };
     Ok(cloud.pending.carry_out(request).await?)
 }
 
@@ -142,6 +154,9 @@ pub async fn restore(
     // That a service is forced down carries no reason: where it still is, it is taken for ours.
     if changed.forced_down && !changed.before.forced_down && now.forced_down == Some(true) {
         api.change_service(&now, &ServiceChange::ForceDown(false)).await?;
+    }
+    if changed.forced_down {
+        mark::remove(cloud, compute).await?;
     }
     if changed.disabled {
         match way_back(&now, &changed.before, &disabled_reason(cloud.journal.run())) {

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::fold::{Attempt, Place, Step, What};
-use super::text::{Paint, clean, clean_line, span};
+use super::fold::{Attempt, Place, Run, Scenario, Step, What};
+use super::text::{Paint, clean, clean_line, shell_word, span};
 use crate::events::evidence::{ExchangeLine, Timeline};
 use crate::events::messages::run::Status;
 use crate::events::outcome::PANIC;
@@ -97,6 +97,17 @@ pub(super) fn code(step: &Step) -> &[Place] {
     }
 }
 
+/// The command that runs scenarios again.
+pub(super) fn rerun(run: &Run, scenarios: &[&Scenario]) -> String {
+    let mut command = clean_line(&run.about.rerun);
+    for scenario in scenarios {
+        let place = clean_line(&scenario.place.to_string());
+        command.push(' ');
+        command.push_str(&shell_word(&place));
+    }
+    command
+}
+
 fn passed_sentence(step: &Step, paint: Paint) -> String {
     let sentence = clean_line(&step.sentence());
     let sentence = match step.result {
@@ -117,10 +128,16 @@ fn failed_sentence(step: &Step, paint: Paint) -> String {
 
 /// All that explains the failure of step `index`.
 fn explanation(attempt: &Attempt, index: usize, paint: Paint) -> Vec<String> {
+    let mut lines = message(&attempt.steps[index]);
+    lines.extend(evidence(attempt, index, paint));
+    lines
+}
+
+/// What explains the failure of step `index` beyond its message.
+pub(super) fn evidence(attempt: &Attempt, index: usize, paint: Paint) -> Vec<String> {
     let step = &attempt.steps[index];
-    let mut lines = message(step);
-    let message = lines.join("\n");
-    lines.extend(panic_place(step));
+    let message = message(step).join("\n");
+    let mut lines = panic_place(step);
     lines.extend(snippets(step));
     lines.extend(timelines(attempt, index, &message));
     lines.extend(logs(step));
@@ -248,7 +265,8 @@ fn requests(attempt: &Attempt, index: usize) -> Vec<String> {
 fn is_same(one: &ExchangeLine, other: &ExchangeLine) -> bool {
     let kind = |exchange: &ExchangeLine| {
         let path = exchange.path.split('?').next().map(str::to_owned);
-        (exchange.service.clone(), exchange.method.clone(), path, exchange.outcome.clone())
+        let held = exchange.held_ms > 0;
+        (exchange.service.clone(), exchange.method.clone(), path, exchange.outcome.clone(), held)
     };
     kind(one) == kind(other)
 }
@@ -289,12 +307,45 @@ fn request_row(group: &Repeated<'_>) -> [String; 6] {
     };
     let id = exchange.request_id.as_deref().map(clean_line);
     let version = version.map(|version| format!(" ({})", clean_line(version)));
+    let held = match exchange.held_ms {
+        0 => String::new(),
+        ms => format!(" (held back for {} by our limiter)", span(Duration::from_millis(ms))),
+    };
     [
         format!("{:.2} s", Duration::from_millis(exchange.at_ms).as_secs_f64()),
         clean_line(&exchange.service) + &version.unwrap_or_default(),
         clean_line(&format!("{} {}{times}", exchange.method, exchange.path)),
-        clean_line(&exchange.outcome),
+        clean_line(&exchange.outcome) + &held,
         span(Duration::from_millis(exchange.duration_ms)),
         id.unwrap_or_default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_the_limiter_held_back_says_so() {
+        let line = |at_ms, outcome: &str, held_ms| ExchangeLine {
+            at_ms,
+            service: "compute".to_owned(),
+            method: "GET".to_owned(),
+            path: "/servers".to_owned(),
+            outcome: outcome.to_owned(),
+            duration_ms: 12,
+            held_ms,
+            request_id: None,
+            microversion: None,
+        };
+        let lines = [line(10, "429", 0), line(1300, "200", 1250), line(1400, "200", 0)];
+        assert!(!is_same(&lines[1], &lines[2]), "one of them had to wait");
+        let shown = lines.each_ref().map(|last| Repeated { last, times: 1 });
+        insta::assert_snapshot!(request_table(&shown, 3).join("\n"), @r"
+        requests:
+          0.01 s  compute  GET /servers  429                                       12 ms
+          1.30 s  compute  GET /servers  200 (held back for 1.2 s by our limiter)  12 ms
+          1.40 s  compute  GET /servers  200                                       12 ms
+        ");
+    }
 }

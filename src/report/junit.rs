@@ -12,9 +12,9 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, T
 
 use super::failure;
 use super::fold::{Attempt, Run, Scenario, Step, Verdict};
-use super::text::{Paint, clean, clean_line};
+use super::text::{Paint, clean, clean_line, moment};
 use crate::events::hooks;
-use crate::events::messages::run::{Status, Timestamp};
+use crate::events::messages::run::Status;
 
 /// The column at which a step's status begins in `system-out`.
 const STATUS_COLUMN: usize = 76;
@@ -34,7 +34,7 @@ pub struct JunitError(#[from] quick_junit::SerializeError);
 pub fn junit(run: &Run) -> Result<String, JunitError> {
     let mut report = Report::new("whimbrel");
     if let Some(started) = run.started {
-        report.timestamp = rfc3339(started).parse().ok();
+        report.timestamp = moment(started).parse().ok();
     }
     report.time = run.lasted();
     for scenarios in by_file(run).values() {
@@ -96,7 +96,7 @@ fn suite(run: &Run, scenarios: &[&Scenario]) -> TestSuite {
     }
     let attempts = || scenarios.iter().flat_map(|own| &own.attempts);
     if let Some(started) = attempts().map(|attempt| attempt.started).min() {
-        suite.timestamp = rfc3339(started).parse().ok();
+        suite.timestamp = moment(started).parse().ok();
     }
     let time = attempts().map(Attempt::took).sum();
     suite.set_time(time);
@@ -118,7 +118,7 @@ fn case(run: &Run, scenario: &Scenario) -> TestCase {
     let last = scenario.attempts.last();
     case.set_time(last.map_or(Duration::ZERO, Attempt::took));
     if let Some(attempt) = last {
-        case.timestamp = rfc3339(attempt.started).parse().ok();
+        case.timestamp = moment(attempt.started).parse().ok();
         case.set_system_out(dotted(attempt));
     }
     if !scenario.tags.is_empty() {
@@ -144,7 +144,7 @@ fn status(run: &Run, scenario: &Scenario) -> TestCaseStatus {
                 .set_description(body(scenario, attempt));
             status
         }
-        (Verdict::Unfinished, Some(attempt)) => unfinished(attempt),
+        (Verdict::Unfinished, Some(attempt)) => unfinished(scenario, attempt),
         _ => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(if run.finished.is_none() {
@@ -157,13 +157,13 @@ fn status(run: &Run, scenario: &Scenario) -> TestCaseStatus {
     }
 }
 
-fn unfinished(attempt: &Attempt) -> TestCaseStatus {
+fn unfinished(scenario: &Scenario, attempt: &Attempt) -> TestCaseStatus {
     let place = match attempt.running() {
         Some(step) => format!("interrupted in: {}", clean_line(&step.sentence())),
         None => "interrupted".to_owned(),
     };
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(place).set_type("INTERRUPTED");
+    status.set_message(place).set_type("INTERRUPTED").set_description(body(scenario, attempt));
     status
 }
 
@@ -175,7 +175,7 @@ fn rerun(attempt: &Attempt) -> TestRerun {
         .set_type(kind(attempt))
         .set_stack_trace(failure::failures(attempt, 0, PLAIN).join("\n"))
         .set_system_out(dotted(attempt));
-    rerun.timestamp = rfc3339(attempt.started).parse().ok();
+    rerun.timestamp = moment(attempt.started).parse().ok();
     rerun
 }
 
@@ -316,11 +316,4 @@ fn make_unique(report: &mut Report) {
         case.name = name.as_str().into();
         taken.insert((class, name), 1);
     }
-}
-
-/// As `2026-01-31T12:00:00.5Z`; a moment that no calendar has becomes the epoch.
-fn rfc3339(at: Timestamp) -> String {
-    let nanos = i32::try_from(at.nanos).unwrap_or(0);
-    let at = jiff::Timestamp::new(at.seconds, nanos).unwrap_or_default();
-    at.to_string()
 }

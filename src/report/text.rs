@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -19,6 +20,11 @@ const STRONG: Style = Style::new().bold();
 pub(super) struct Paint(pub bool);
 
 impl Paint {
+    /// Colour as `choice` says; `Auto` means none.
+    pub(super) fn of(choice: ColorChoice) -> Self {
+        Self(matches!(choice, ColorChoice::Always | ColorChoice::AlwaysAnsi))
+    }
+
     pub(super) fn good(self, text: &str) -> String {
         self.with(GOOD, text)
     }
@@ -46,7 +52,7 @@ impl Paint {
 
 /// Text from features and clouds, made harmless: escape sequences are dropped, other characters
 /// that would move the cursor or turn the writing direction become `�`. Line breaks stay.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let unified = stripped.replace("\r\n", "\n");
     let harmless = |c: char| match c {
@@ -74,6 +80,12 @@ pub(super) fn span(time: Duration) -> String {
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
     }
+}
+
+/// As `2026-01-31T12:00:00.5Z`; a moment that no calendar has becomes the epoch.
+pub(super) fn moment(at: Timestamp) -> String {
+    let nanos = i32::try_from(at.nanos).unwrap_or(0);
+    jiff::Timestamp::new(at.seconds, nanos).unwrap_or_default().to_string()
 }
 
 /// From `earlier` to `later`; zero if the clock went backwards.

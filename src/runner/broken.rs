@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::drawn::{Shown, Spot};
 use super::lines::{Lines, Mark, cells, indent, mark};
 use crate::events::messages::Location;
 
@@ -23,26 +24,17 @@ pub struct Broken {
     pub hint: Option<String>,
 }
 
+impl Broken {
+    pub(super) fn shown(&self) -> Shown {
+        let Self { uri, location, line, message, hint } = self;
+        let spot = Spot { uri: uri.clone(), location: *location, line: line.clone() };
+        Shown { message: message.clone(), spots: vec![spot], whole: false, help: hint.clone() }
+    }
+}
+
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Location { line, column } = self.location;
-        let column = column.unwrap_or(1);
-        let margin = line.to_string().len();
-        writeln!(f, "{}:{line}:{column}: {}", self.uri, self.message)?;
-        writeln!(f, " {:margin$} |", "")?;
-        writeln!(f, " {line} | {}", self.line)?;
-        // Tabs are kept, so that the caret stands below its character wherever tabs end.
-        let before: String = self
-            .line
-            .chars()
-            .take(column as usize - 1)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
-        write!(f, " {:margin$} | {before}^", "")?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n {:margin$} = {hint}", ""),
-            None => Ok(()),
-        }
+        self.shown().fmt(f)
     }
 }
 

@@ -4,25 +4,29 @@
 //! A World need not be `Send`, so a scenario stays on the thread that took it; the I/O below it is
 //! done by the shared runtime. Deadlines and hooks of one scenario are in `scenario`.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::cancel::Cancelled;
 use super::outcome::{Ended, Outcome, Verdict};
 use super::panics;
-use super::plan::{Meaning, Plan, Planned, PlannedScenario};
+use super::plan::{Plan, Planned, PlannedScenario};
+use super::queue::{Queue, Taken};
+use super::refusal::{Introduction, refuse};
 use super::scenario::attempt;
+use super::stall::Watchdog;
 use super::telling::Teller;
-use crate::events::messages::run::Ci;
 use crate::events::stream::Speaker;
 
 /// What surrounds a scenario's steps. One value serves the whole run, from all its threads.
@@ -88,10 +92,17 @@ pub struct Settings {
     pub scenario_limit: Duration,
     /// How long clean-up may take, and how long the look for leftovers; default 2 minutes each.
     pub grace: Duration,
+    /// How long the run may take; then nothing more is started, and what runs is dropped, fails and
+    /// is cleaned up. Default: any time.
+    pub run_limit: Option<Duration>,
+    /// How long a step may keep its thread before that is told; default 10 seconds.
+    pub stall_limit: Duration,
+    /// How much there is of what scenarios take ([`Take`](super::Take)); of what is not named here, 1.
+    pub capacities: BTreeMap<String, usize>,
     /// Whether no more scenarios are started after one has failed; default no.
     pub fail_fast: bool,
-    /// The CI system that the environment tells of.
-    pub ci: Option<Ci>,
+    /// What the run says of itself before it begins.
+    pub introduction: Introduction,
 }
 
 impl Default for Settings {
@@ -103,8 +114,11 @@ impl Default for Settings {
             step_limit: Duration::from_secs(5 * 60),
             scenario_limit: Duration::from_secs(20 * 60),
             grace: Duration::from_secs(2 * 60),
+            run_limit: None,
+            stall_limit: Duration::from_secs(10),
+            capacities: BTreeMap::new(),
             fail_fast: false,
-            ci: None,
+            introduction: Introduction::default(),
         }
     }
 }
@@ -115,8 +129,15 @@ pub(super) struct Shared<S: Surroundings> {
     pub(super) settings: Settings,
     pub(super) teller: Teller,
     pub(super) cancelled: Cancelled,
-    queue: Mutex<VecDeque<Planned<S::World>>>,
+    pub(super) watchdog: Watchdog,
+    /// When the run's time is over.
+    deadline: Option<Instant>,
+    queue: Mutex<Queue<Planned<S::World>>>,
+    /// Wakes workers for which nothing fitted.
+    given_back: Notify,
     enough: AtomicBool,
+    /// Whether the run's deadline kept a scenario from starting or ended one.
+    pub(super) too_late: AtomicBool,
     ended: Mutex<Vec<(usize, Ended)>>,
     internal_errors: Mutex<Vec<String>>,
 }
@@ -125,8 +146,8 @@ pub(super) struct Shared<S: Surroundings> {
 ///
 /// Blocks the calling thread until the last scenario is cleaned up, so call it from a thread that
 /// no future needs. `runtime` must be running elsewhere: it drives timers and I/O. Scenarios tagged
-/// `@serial` run one by one after all others. With problems in the plan nothing is run, and the
-/// stream tells the undefined and ambiguous steps.
+/// `@serial` run one by one after all others. With problems in the plan nothing is run: see
+/// [`refuse`].
 pub fn run<S>(
     plan: Plan<S::World>,
     surroundings: Arc<S>,
@@ -138,46 +159,50 @@ pub fn run<S>(
 where
     S: Surroundings + Send + Sync + 'static,
 {
+    if !plan.problems().is_empty() {
+        return refuse(plan, None, &settings.introduction, speaker);
+    }
     panics::install();
     let stray = panics::stray_count();
     let teller = Teller::new(speaker);
-    teller.head(&plan, settings.ci.clone());
-    let Plan { planned, problems, run_id, .. } = plan;
+    teller.head(&plan, &settings.introduction);
+    let Plan { planned, run_id, .. } = plan;
     let shared = Arc::new(Shared {
         surroundings,
+        watchdog: Watchdog::new(settings.workers, settings.stall_limit, teller.speaker().clone()),
+        deadline: settings.run_limit.and_then(|limit| Instant::now().checked_add(limit)),
+        queue: Mutex::new(Queue::new(&settings.capacities)),
+        given_back: Notify::new(),
         settings,
         teller,
         cancelled,
-        queue: Mutex::default(),
         enough: AtomicBool::new(false),
+        too_late: AtomicBool::new(false),
         ended: Mutex::default(),
         internal_errors: Mutex::default(),
     });
-    if problems.is_empty() {
-        let (serial, parallel): (Vec<_>, Vec<_>) =
-            planned.into_iter().partition(|planned| planned.scenario.is_serial());
+    let (serial, parallel): (Vec<_>, Vec<_>) =
+        planned.into_iter().partition(|planned| planned.scenario.is_serial());
+    thread::scope(|scope| {
+        let _stop = StopsWatching(&shared.watchdog);
+        scope.spawn(|| shared.watchdog.watch());
         shared.drain(parallel, shared.settings.concurrency, runtime);
         shared.drain(serial, 1, runtime);
-    } else {
-        for planned in planned {
-            let defined = |meaning: &Meaning<_>| matches!(meaning, Meaning::Defined(_));
-            if !planned.meanings.iter().all(defined) {
-                shared.teller.unplannable(&planned);
-            }
-            shared.not_started(&planned.scenario);
-        }
-    }
+    });
     let mut scenarios = std::mem::take(&mut *locked(&shared.ended));
     scenarios.sort_by_key(|(index, _)| *index);
     let mut internal_errors = std::mem::take(&mut *locked(&shared.internal_errors));
     internal_errors.extend(panics::stray_since(stray));
+    let scenarios: Vec<Ended> = scenarios.into_iter().map(|(_, ended)| ended).collect();
+    let cut = shared.too_late.load(Ordering::Relaxed);
     let outcome = Outcome {
-        scenarios: scenarios.into_iter().map(|(_, ended)| ended).collect(),
-        problems,
+        scenarios,
+        out_of_time: shared.settings.run_limit.filter(|_| cut),
+        problems: Vec::new(),
         interrupted: shared.cancelled.is_cancelled(),
         internal_errors,
     };
-    shared.teller.run_finished(run_id, &outcome);
+    shared.teller.run_finished(run_id, outcome.is_success(), outcome.ending());
     outcome
 }
 
@@ -195,7 +220,10 @@ where
         let count = planned.len();
         let concurrency = concurrency.clamp(1, count.max(1));
         let workers = self.settings.workers.clamp(1, concurrency);
-        locked(&self.queue).extend(planned);
+        for planned in planned {
+            let takes = planned.scenario.takes.clone();
+            locked(&self.queue).add(planned, &takes);
+        }
         thread::scope(|scope| {
             let mut started = Vec::new();
             for worker in 0..workers {
@@ -221,16 +249,35 @@ where
                 }
             }
         });
-        for left in locked(&self.queue).drain(..) {
+        for left in locked(&self.queue).drain() {
             self.not_started(&left.scenario);
         }
     }
 
-    fn next(&self) -> Option<Planned<S::World>> {
-        if self.cancelled.is_cancelled() || self.enough.load(Ordering::Relaxed) {
-            return None;
+    fn next(&self) -> Option<(Planned<S::World>, Taken)> {
+        if self.is_over() { None } else { locked(&self.queue).next() }
+    }
+
+    /// Whether nothing more is started.
+    fn is_over(&self) -> bool {
+        if locked(&self.queue).is_empty() {
+            return true;
         }
-        locked(&self.queue).pop_front()
+        let late = self.time_left().is_some_and(|left| left.is_zero());
+        if late {
+            self.too_late.store(true, Ordering::Relaxed);
+        }
+        late || self.cancelled.is_cancelled() || self.enough.load(Ordering::Relaxed)
+    }
+
+    /// What is left of the run's time; `None`: any.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        Some(self.deadline?.saturating_duration_since(Instant::now()))
+    }
+
+    fn give_back(&self, taken: Taken) {
+        locked(&self.queue).give_back(taken);
+        self.given_back.notify_waiters();
     }
 
     fn not_started(&self, scenario: &PlannedScenario) {
@@ -258,20 +305,40 @@ where
 {
     let mut running = JoinSet::new();
     loop {
-        while running.len() < slots {
-            let Some(planned) = shared.next() else { break };
-            running.spawn_local(one(shared.clone(), planned, worker));
+        // Listens before it looks, so that nothing is given back unheard in between.
+        let mut given_back = pin!(shared.given_back.notified());
+        given_back.as_mut().enable();
+        while running.len() < slots
+            && let Some((planned, taken)) = shared.next()
+        {
+            running.spawn_local(one(shared.clone(), planned, taken, worker));
         }
-        match running.join_next().await {
-            None => return,
-            // Its panics are caught within, and nobody aborts it.
-            Some(Err(error)) => shared.internal_error(error.to_string()),
-            Some(Ok(())) => {}
+        shared.watchdog.slot(worker).keeps(running.len());
+        // Whatever does not fit now fits once all that runs has ended, here or on other threads.
+        let waits = running.len() < slots && !shared.is_over();
+        if running.is_empty() && !waits {
+            return;
+        }
+        tokio::select! {
+            Some(ended) = running.join_next() => if let Err(error) = ended {
+                // Its panics are caught within, and nobody aborts it.
+                shared.internal_error(error.to_string());
+            },
+            () = given_back, if waits => {}
         }
     }
 }
 
-async fn one<S>(shared: Arc<Shared<S>>, planned: Planned<S::World>, worker: usize)
+/// Ends the watching when the run has, also by a panic.
+struct StopsWatching<'a>(&'a Watchdog);
+
+impl Drop for StopsWatching<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+async fn one<S>(shared: Arc<Shared<S>>, planned: Planned<S::World>, taken: Taken, worker: usize)
 where
     S: Surroundings + Send + Sync + 'static,
 {
@@ -284,6 +351,7 @@ where
     // Its panic is among the stray ones already.
     let ended = attempt.await.unwrap_or(broken);
     shared.note(index, ended);
+    shared.give_back(taken);
 }
 
 pub(super) fn ended(scenario: &PlannedScenario, verdict: Verdict) -> Ended {

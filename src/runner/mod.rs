@@ -13,15 +13,22 @@ pub mod executor;
 pub mod outcome;
 pub mod plan;
 pub mod problem;
+pub mod remembered;
 pub mod selection;
 pub mod source;
 
 mod broken;
+mod drawn;
+mod hook;
 mod lines;
 mod panics;
 mod phrase;
 mod pickles;
+mod queue;
+mod refusal;
 mod scenario;
+mod so_far;
+mod stall;
 mod telling;
 
 #[cfg(test)]
@@ -31,10 +38,14 @@ pub use broken::Broken;
 pub use cancel::{Cancelled, Canceller};
 pub use catalogue::{Catalogue, Definition};
 pub use document::{Document, Library};
+pub use drawn::drawn;
 pub use executor::{Failure, Settings, Surroundings, run};
 pub use outcome::{Ended, Outcome, Verdict};
 pub use plan::{Fit, Order, Plan, PlannedScenario, PlannedStep};
-pub use problem::Problem;
+pub use problem::{Problem, Spot};
+pub use queue::{Take, group_resource};
+pub use refusal::{Introduction, refuse};
+pub use remembered::{Remembered, paired};
 pub use selection::{Selection, SelectionError};
 pub use source::{Input, Source, SourceError};
 

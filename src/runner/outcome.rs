@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::problem::Problem;
+use crate::events::outcome::Ending;
 
 /// How a run ended: what the exit code and a rerun are made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// Whether the run was cancelled.
     pub interrupted: bool,
+    /// The run's deadline, if it kept a scenario from starting or ended one.
+    pub out_of_time: Option<Duration>,
     /// Panics outside steps, one line each: bugs of ours.
     pub internal_errors: Vec<String>,
 }
@@ -98,25 +101,31 @@ impl Outcome {
         self.problems.is_empty()
             && self.internal_errors.is_empty()
             && !self.interrupted
+            && self.out_of_time.is_none()
             && self.failed() == 0
             && self.not_started() == 0
             && self.left_behind() == 0
             && !self.nothing_ran()
     }
 
-    /// What the scenarios do not tell themselves, in one line, for the stream's end.
-    pub(super) fn message(&self) -> Option<String> {
-        let mut parts = Vec::new();
-        let mut add = |count: usize, words: &str| {
-            if count > 0 {
-                parts.push(format!("{count} {words}"));
-            }
-        };
-        add(self.internal_errors.len(), "internal errors");
-        add(self.problems.len(), "problems before the start");
-        if self.interrupted {
-            parts.insert(0, "interrupted".to_owned());
-        }
-        (!parts.is_empty()).then(|| parts.join(", "))
+    /// What the scenarios do not tell themselves, in one line, for the stream's end; and which of it
+    /// counts.
+    pub(super) fn ending(&self) -> Option<(Ending, String)> {
+        let counted = |count: usize, words: &str| format!("{count} {words}");
+        let (bugs, problems) = (self.internal_errors.len(), self.problems.len());
+        let late = self.out_of_time.unwrap_or_default();
+        let told = [
+            (self.interrupted, Ending::Interrupted, "interrupted".to_owned()),
+            (bugs > 0, Ending::Internal, counted(bugs, "internal errors")),
+            (problems > 0, Ending::Unplanned, counted(problems, "problems before the start")),
+            (
+                self.out_of_time.is_some(),
+                Ending::OutOfTime,
+                format!("the run's deadline of {late:?} has passed"),
+            ),
+        ];
+        let told: Vec<_> = told.into_iter().filter(|(applies, ..)| *applies).collect();
+        let words: Vec<&str> = told.iter().map(|(.., words)| words.as_str()).collect();
+        Some((told.first()?.1, words.join(", ")))
     }
 }

@@ -1,16 +1,18 @@
 //! What will run: every selected case, every step of it matched, before anything is booted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use gherkin::StepType;
 
 use super::Ids;
 use super::catalogue::{Catalogue, Caught, Found};
-use super::document::{Case, Document, Library};
+use super::document::{Case, Library};
+use super::hook::Hook;
 use super::problem::{Problem, Problems};
-use super::selection::{Selection, SelectionError, by_line};
-use crate::events::hooks;
+use super::queue::{Take, group_resource};
+use super::selection::{Selection, SelectionError, selected};
+use crate::config::is_group_name;
 use crate::events::messages::pickle::Pickle;
 use crate::events::messages::run::{HookType, StepMatchArgumentsList, TestCase, TestStep};
 
@@ -31,6 +33,8 @@ pub struct Fit {
     pub skip: Option<String>,
     /// Whether others would feel what it does, so that it has to run alone.
     pub alone: bool,
+    /// What it takes of what the target has not enough of for all.
+    pub takes: Vec<Take>,
 }
 
 /// A scenario, or a row of an outline, that will run.
@@ -48,6 +52,8 @@ pub struct PlannedScenario {
     pub skip: Option<String>,
     /// Whether it runs alone because of what it does to the target.
     pub alone: bool,
+    /// What it takes while it runs: 1 of each of its groups, and what the target has too little of.
+    pub takes: Vec<Take>,
     pub(super) test_case: TestCase,
     /// The id of its one attempt.
     pub(super) started_id: String,
@@ -112,38 +118,6 @@ impl PlannedScenario {
     }
 }
 
-/// What stands around each scenario's steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hook {
-    Needs,
-    Target,
-    Books,
-    CleanUp,
-    Leftovers,
-}
-
-impl Hook {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Needs, Self::Target, Self::Books, Self::CleanUp, Self::Leftovers];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Needs => hooks::NEEDS,
-            Self::Target => hooks::TARGET,
-            Self::Books => hooks::BOOKS,
-            Self::CleanUp => hooks::CLEAN_UP,
-            Self::Leftovers => hooks::LEFTOVERS,
-        }
-    }
-
-    pub(super) const fn ty(self) -> HookType {
-        match self {
-            Self::Needs | Self::Target => HookType::BeforeTestCase,
-            Self::Books | Self::CleanUp | Self::Leftovers => HookType::AfterTestCase,
-        }
-    }
-}
-
 /// A planned scenario with what its steps call.
 pub(super) struct Planned<W> {
     pub(super) scenario: PlannedScenario,
@@ -173,6 +147,7 @@ pub struct Plan<W> {
     pub(super) hook_ids: Vec<(Hook, String)>,
     pub(super) run_id: String,
     pub(super) problems: Vec<Problem>,
+    order: Order,
 }
 
 impl<W> Plan<W> {
@@ -202,7 +177,7 @@ impl<W> Plan<W> {
             .collect();
         let mut problems: Vec<Problem> =
             library.broken.iter().cloned().map(Problem::Broken).collect();
-        problems.append(&mut planner.problems.all);
+        problems.extend(planner.problems.placed_in(&library));
         Ok(Self {
             planned,
             problems,
@@ -214,6 +189,7 @@ impl<W> Plan<W> {
             hook_ids: planner.hook_ids,
             run_id: planner.run_id,
             library,
+            order,
         })
     }
 
@@ -226,7 +202,17 @@ impl<W> Plan<W> {
     pub fn fit(&mut self, fit: impl Fn(&PlannedScenario) -> Fit) {
         let scenarios = self.planned.iter_mut().map(|planned| &mut planned.scenario);
         for scenario in scenarios.filter(|it| it.skip.is_none()) {
-            Fit { skip: scenario.skip, alone: scenario.alone } = fit(scenario);
+            let Fit { skip, alone, takes } = fit(scenario);
+            (scenario.skip, scenario.alone) = (skip, alone);
+            scenario.takes.extend(takes);
+        }
+    }
+
+    /// The seed that shuffled it, if it is not in the order in which it was written.
+    pub fn seed(&self) -> Option<u64> {
+        match self.order {
+            Order::Written => None,
+            Order::Random(seed) => Some(seed),
         }
     }
 
@@ -239,35 +225,6 @@ impl<W> Plan<W> {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
-}
-
-/// Takes the selected cases out of the documents, and drops documents of which none is left.
-fn selected(
-    library: &mut Library,
-    selection: &Selection,
-) -> Result<Vec<Case>, Vec<SelectionError>> {
-    let mut cases = Vec::new();
-    let mut errors = Vec::new();
-    let take = |document: &mut Document| -> bool {
-        let taken: HashSet<usize> = match by_line(document) {
-            Ok(taken) => taken.into_iter().collect(),
-            Err(mut wrong) => {
-                errors.append(&mut wrong);
-                return false;
-            }
-        };
-        let before = cases.len();
-        let all = std::mem::take(&mut document.cases);
-        cases.extend(
-            all.into_iter()
-                .enumerate()
-                .filter(|(index, case)| taken.contains(index) && selection.takes(case))
-                .map(|(_, case)| case),
-        );
-        cases.len() > before
-    };
-    library.documents.retain_mut(take);
-    if errors.is_empty() { Ok(cases) } else { Err(errors) }
 }
 
 struct Planner<'a, W> {
@@ -300,7 +257,8 @@ impl<'a, W> Planner<'a, W> {
         let mut meanings = Vec::new();
         for (pickle_step, case_step) in case.pickle.steps.iter().zip(case.steps) {
             let step = case_step.step;
-            let line = case_step.location.line;
+            let location = case_step.location;
+            let line = location.line;
             let id = self.ids.next();
             steps.push(PlannedStep {
                 keyword: step.keyword.trim().to_owned(),
@@ -309,7 +267,7 @@ impl<'a, W> Planner<'a, W> {
                 id: id.clone(),
             });
             let found = self.look_up(&step);
-            self.problems.note(self.catalogue, &step, &found, &case.pickle.uri, line);
+            self.problems.note(self.catalogue, &step, &found, &case.pickle.uri, location);
             let (ids, lists) = self.matches(&found);
             test_steps.push(TestStep {
                 id,
@@ -321,6 +279,7 @@ impl<'a, W> Planner<'a, W> {
             meanings.push(self.meaning(found, step));
         }
         test_steps.extend(self.hook_steps(HookType::AfterTestCase));
+        let takes = self.groups(&case.pickle);
         let nothing = steps.is_empty().then(|| "it has no steps".to_owned());
         let scenario = PlannedScenario {
             test_case: TestCase {
@@ -335,10 +294,34 @@ impl<'a, W> Planner<'a, W> {
             steps,
             skip: nothing,
             alone: false,
+            takes,
             started_id: self.ids.next(),
             index,
         };
         Planned { scenario, meanings }
+    }
+
+    /// 1 of each group that its tags name.
+    fn groups(&mut self, pickle: &Pickle) -> Vec<Take> {
+        let mut takes: Vec<Take> = Vec::new();
+        for tag in &pickle.tags {
+            let Some(rest) = tag.name.strip_prefix("@group") else { continue };
+            let named = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+            match named.filter(|name| is_group_name(name)) {
+                Some(name) => {
+                    let take = Take { resource: group_resource(name), amount: 1 };
+                    if !takes.contains(&take) {
+                        takes.push(take);
+                    }
+                }
+                None if named.is_some() || rest.is_empty() || rest.starts_with('(') => {
+                    self.problems.bad_group(&tag.name, &pickle.uri);
+                }
+                // Another tag, such as `@grouped`.
+                None => {}
+            }
+        }
+        takes
     }
 
     fn hook_steps(&mut self, ty: HookType) -> Vec<TestStep> {

@@ -7,7 +7,13 @@ use gherkin::StepType;
 
 use super::broken::Broken;
 use super::catalogue::{Catalogue, Definition, Found};
+use super::document::Library;
+use super::drawn::Shown;
+pub use super::drawn::Spot;
+use super::lines::{Mark, mark, tags};
 use super::phrase::snippet;
+use crate::config::GROUP_NAMES;
+use crate::events::messages::Location;
 
 /// Why nothing is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +24,8 @@ pub enum Problem {
     Undefined {
         /// The step, with its keyword as written.
         step: String,
-        /// Where it stands, `uri:line`, each place once.
-        places: Vec<String>,
+        /// Where it stands, each place once.
+        places: Vec<Spot>,
         /// Sentences that are most like it, each with the place of its definition.
         nearest: Vec<(String, String)>,
         /// A definition to start from.
@@ -29,44 +35,75 @@ pub enum Problem {
     Ambiguous {
         /// The step, with its keyword as written.
         step: String,
-        /// Where it stands, `uri:line`, each place once.
-        places: Vec<String>,
+        /// Where it stands, each place once.
+        places: Vec<Spot>,
         /// The sentences that match, each with the place of its definition.
         matches: Vec<(String, String)>,
     },
+    /// A tag that should name a group and does not.
+    BadGroup {
+        /// The tag, with `@`.
+        tag: String,
+        /// Where it stands in one file.
+        places: Vec<Spot>,
+    },
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Broken(broken) => broken.fmt(f),
+impl Problem {
+    pub(super) fn shown(&self) -> Shown {
+        let (message, spots, help) = match self {
+            Self::Broken(broken) => return broken.shown(),
             Self::Undefined { step, places, nearest, snippet } => {
-                write!(f, "{}: no step is defined for `{step}`", places.join(", "))?;
-                if !nearest.is_empty() {
-                    f.write_str("\n  did you mean")?;
-                    listed(f, nearest)?;
-                    return Ok(());
-                }
-                f.write_str("\n  nothing is like it; a definition could start with")?;
-                snippet.lines().try_for_each(|line| write!(f, "\n    {line}"))
+                let help = if nearest.is_empty() {
+                    let lines: Vec<String> =
+                        snippet.lines().map(|line| format!("\n  {line}")).collect();
+                    let snippet = lines.concat();
+                    format!("nothing is like it; a definition could start with{snippet}")
+                } else {
+                    format!("did you mean{}", listed(nearest))
+                };
+                (format!("no step is defined for `{step}`"), places, help)
             }
             Self::Ambiguous { step, places, matches } => {
-                write!(f, "{}: `{step}` is defined more than once", places.join(", "))?;
-                listed(f, matches)
+                let message = format!("`{step}` is defined more than once");
+                (message, places, format!("defined by{}", listed(matches)))
             }
+            Self::BadGroup { tag, places } => {
+                let help = format!("write @group(NAME); the name takes {GROUP_NAMES}");
+                (format!("`{tag}` names no group"), places, help)
+            }
+        };
+        Shown { message, spots: spots.clone(), whole: true, help: Some(help) }
+    }
+
+    fn places_mut(&mut self) -> &mut [Spot] {
+        match self {
+            Self::Broken(_) => &mut [],
+            Self::Undefined { places, .. }
+            | Self::Ambiguous { places, .. }
+            | Self::BadGroup { places, .. } => places,
         }
     }
 }
 
-fn listed(f: &mut fmt::Formatter<'_>, sentences: &[(String, String)]) -> fmt::Result {
-    sentences.iter().try_for_each(|(sentence, place)| write!(f, "\n    {sentence}  ({place})"))
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown().fmt(f)
+    }
 }
 
-/// Undefined and ambiguous steps, one problem for each sentence.
+fn listed(sentences: &[(String, String)]) -> String {
+    let line = |(sentence, place): &(String, String)| format!("\n  {sentence}  ({place})");
+    sentences.iter().map(line).collect()
+}
+
+/// Undefined and ambiguous steps, one problem for each sentence, and tags of bad groups.
 #[derive(Default)]
 pub(super) struct Problems {
-    pub(super) all: Vec<Problem>,
+    all: Vec<Problem>,
     known: HashMap<(StepType, String), usize>,
+    /// Tags with their files.
+    bad_groups: Vec<(String, String)>,
 }
 
 impl Problems {
@@ -76,12 +113,12 @@ impl Problems {
         step: &gherkin::Step,
         found: &Found,
         uri: &str,
-        line: u32,
+        location: Location,
     ) {
         if matches!(found, Found::One(..)) {
             return;
         }
-        let place = format!("{uri}:{line}");
+        let place = Spot { uri: uri.to_owned(), location, line: String::new() };
         let key = (step.ty, step.value.clone());
         let index = *self.known.entry(key).or_insert_with(|| {
             self.all.push(problem(catalogue, step, found));
@@ -93,6 +130,41 @@ impl Problems {
         {
             places.push(place);
         }
+    }
+
+    /// Notes a tag of the file `uri` that should name a group and does not.
+    pub(super) fn bad_group(&mut self, tag: &str, uri: &str) {
+        let known = (tag.to_owned(), uri.to_owned());
+        if !self.bad_groups.contains(&known) {
+            self.bad_groups.push(known);
+        }
+    }
+
+    /// All of them, with the lines in which they stand.
+    pub(super) fn placed_in(self, library: &Library) -> Vec<Problem> {
+        let source =
+            |uri: &str| library.documents.iter().map(|it| &it.source).find(|it| it.uri == uri);
+        let mut all = self.all;
+        for spot in all.iter_mut().flat_map(Problem::places_mut) {
+            let line = (spot.location.line as usize).saturating_sub(1);
+            let text = source(&spot.uri).and_then(|source| source.text.lines().nth(line));
+            spot.line = text.unwrap_or_default().to_owned();
+        }
+        all.extend(self.bad_groups.into_iter().map(|(tag, uri)| {
+            let text = source(&uri).map_or("", |source| source.text.as_str());
+            let places = (1..).zip(text.lines()).flat_map(|(number, line)| {
+                let here = if mark(line) == Mark::Tags { tags(line) } else { Vec::new() };
+                let here = here.into_iter().filter(|(_, name)| *name == tag);
+                let spot = |(column, _)| Spot {
+                    uri: uri.clone(),
+                    location: Location { line: number, column: Some(column) },
+                    line: line.to_owned(),
+                };
+                here.map(spot).collect::<Vec<_>>()
+            });
+            Problem::BadGroup { places: places.collect(), tag }
+        }));
+        all
     }
 }
 

@@ -1,11 +1,15 @@
 //! One scenario: hooks and steps in order, each bounded, and clean-up whatever happened before.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::executor::{Failure, Shared, Surroundings, ended};
-use super::outcome::{Ended, Verdict};
+use super::hook::Hook;
+use super::outcome::Ended;
 use super::panics::{self, Panic, Unwound};
-use super::plan::{Hook, Meaning, Planned, PlannedScenario};
+use super::plan::{Meaning, Planned, PlannedScenario};
+use super::so_far::{End, Judged, Limit, SoFar};
+use super::stall::Doing;
 use crate::events::messages::run::{Exception, Status, TestStepResult};
 use crate::events::outcome::{INTERRUPTED, PANIC};
 use crate::events::stream::Stage;
@@ -28,6 +32,7 @@ where
         shared,
         scenario: &scenario,
         stage: stage.clone(),
+        worker,
         started,
         so_far: SoFar::default(),
     };
@@ -47,66 +52,9 @@ struct Attempt<'a, S: Surroundings> {
     shared: &'a Shared<S>,
     scenario: &'a PlannedScenario,
     stage: Stage,
+    worker: usize,
     started: Instant,
     so_far: SoFar,
-}
-
-/// What is known of the scenario while it runs.
-#[derive(Default)]
-struct SoFar {
-    failed: Option<(String, String)>,
-    left_behind: Option<String>,
-    skipped: Option<String>,
-    interrupted: bool,
-    /// A step was dropped unfinished, so the books may be out of balance through our fault.
-    dropped: bool,
-    evident: bool,
-}
-
-impl SoFar {
-    /// Whether the remaining steps are to run.
-    const fn goes_on(&self) -> bool {
-        self.failed.is_none() && self.skipped.is_none() && !self.interrupted
-    }
-
-    fn verdict(self) -> Verdict {
-        if let Some((at, message)) = self.failed {
-            Verdict::Failed { at, message }
-        } else if self.interrupted {
-            Verdict::Interrupted
-        } else if let Some(reason) = self.skipped {
-            Verdict::Skipped(reason)
-        } else {
-            Verdict::Passed
-        }
-    }
-}
-
-/// How something bounded ended.
-enum End<T> {
-    Done(T),
-    Unwound(Unwound),
-    TimedOut(Limit),
-    Cancelled,
-}
-
-/// How long something may take.
-#[derive(Clone, Copy)]
-enum Limit {
-    /// This long, by itself.
-    Own(Duration),
-    /// This long, which is what is left of the scenario's limit.
-    Left(Duration),
-    /// This long, and it is not stopped when the run is.
-    Grace(Duration),
-}
-
-/// How a step or hook ended, as the stream tells it.
-enum Judged {
-    Passed,
-    Skipped(String),
-    Failed(Failure),
-    Cancelled,
 }
 
 impl<S> Attempt<'_, S>
@@ -136,8 +84,12 @@ where
                 (Some(world), Meaning::Defined(call)) if self.so_far.goes_on() => {
                     let sentence = format!("{} {}", step.keyword, step.text);
                     let began = self.begin(&step.id);
-                    let end =
-                        self.bounded(self.limit(), (call.function)(world, call.context)).await;
+                    let what = format!(
+                        "{sentence}  {}:{}  {}",
+                        self.scenario.pickle.uri, step.line, call.place
+                    );
+                    let call_step = (call.function)(world, call.context);
+                    let end = self.bounded(what, self.limit(), call_step).await;
                     let judged = self.judge_step(end, &call.place, &sentence);
                     self.note(&judged, sentence);
                     self.evidence(world, &judged).await;
@@ -154,7 +106,8 @@ where
         let id = self.scenario.hook_step(Hook::Target);
         let began = self.begin(id);
         let surroundings = &self.shared.surroundings;
-        let end = self.bounded(self.limit(), surroundings.open(self.scenario)).await;
+        let opening = surroundings.open(self.scenario);
+        let end = self.bounded(hook_words(Hook::Target), self.limit(), opening).await;
         let (world, end) = match end {
             End::Done(Ok(world)) => (Some(world), End::Done(Ok(()))),
             End::Done(Err(failure)) => (None, End::Done(Err(failure))),
@@ -182,19 +135,19 @@ where
             self.not_run(self.scenario.hook_step(Hook::Books), None);
         } else {
             let began = self.begin(self.scenario.hook_step(Hook::Books));
-            let limit = Limit::Own(self.shared.settings.step_limit);
+            let limit = self.limit_of_run(Limit::Own(self.shared.settings.step_limit));
             let books = surroundings.books(&mut world);
-            let end = self.bounded(limit, books).await;
+            let end = self.bounded(hook_words(Hook::Books), limit, books).await;
             self.end_hook(Hook::Books, end, began, &mut world).await;
         }
         let began = self.begin(self.scenario.hook_step(Hook::CleanUp));
         let clean_up = surroundings.clean_up(&mut world);
-        let end = self.bounded(grace, clean_up).await;
+        let end = self.bounded(hook_words(Hook::CleanUp), grace, clean_up).await;
         self.end_hook(Hook::CleanUp, end, began, &mut world).await;
 
         let began = self.begin(self.scenario.hook_step(Hook::Leftovers));
         let leftovers = surroundings.leftovers(&mut world);
-        let end = self.bounded(grace, leftovers).await;
+        let end = self.bounded(hook_words(Hook::Leftovers), grace, leftovers).await;
         self.end_hook(Hook::Leftovers, end, began, &mut world).await;
         self.stage.enter(None);
     }
@@ -221,21 +174,48 @@ where
         self.finish(self.scenario.hook_step(hook), began.elapsed(), &judged);
     }
 
-    /// How long the next step or hook may take: its own limit, or what is left of the scenario's.
+    /// How long the next step or hook may take: its own limit, or what is left of the scenario's or
+    /// the run's.
     fn limit(&self) -> Limit {
         let settings = &self.shared.settings;
         let left = settings.scenario_limit.saturating_sub(self.started.elapsed());
-        if left < settings.step_limit { Limit::Left(left) } else { Limit::Own(settings.step_limit) }
+        let own = settings.step_limit;
+        self.limit_of_run(if left < own { Limit::Left(left) } else { Limit::Own(own) })
+    }
+
+    /// `limit`, or what is left of the run's, if that is less.
+    fn limit_of_run(&self, limit: Limit) -> Limit {
+        let left = self.shared.time_left().filter(|left| *left < limit.span());
+        left.map_or(limit, Limit::Run)
     }
 
     /// Lets `future` run for at most `limit`, and, unless that is grace, until the run is cancelled.
-    async fn bounded<T>(&self, limit: Limit, future: impl Future<Output = T>) -> End<T> {
-        let (Limit::Own(span) | Limit::Left(span) | Limit::Grace(span)) = limit;
-        let watched = wait::deadline(span, panics::watch(future));
+    /// With no time left it is not begun.
+    async fn bounded<T>(
+        &self,
+        what: String,
+        limit: Limit,
+        future: impl Future<Output = T>,
+    ) -> End<T> {
+        let span = limit.span();
+        if span.is_zero() {
+            return End::TimedOut(limit);
+        }
+        let doing = Doing {
+            scenario: format!("{}  {}", self.scenario.name(), self.scenario.place()),
+            what,
+            limit: span,
+            deadline: Instant::now().checked_add(span),
+        };
+        let future = panics::watch(future);
+        let watched = self.shared.watchdog.watched(self.worker, doing, future);
+        let watched = wait::deadline(span, watched);
         let cancelled = async {
             match limit {
                 Limit::Grace(_) => std::future::pending().await,
-                Limit::Own(_) | Limit::Left(_) => self.shared.cancelled.wait().await,
+                Limit::Own(_) | Limit::Left(_) | Limit::Run(_) => {
+                    self.shared.cancelled.wait().await;
+                }
             }
         };
         tokio::select! {
@@ -306,6 +286,11 @@ where
                 let whole = self.shared.settings.scenario_limit;
                 format!("timed out after {whole:?}, the whole scenario's limit, in {what}")
             }
+            Limit::Run(_) => {
+                self.shared.too_late.store(true, Ordering::Relaxed);
+                let whole = self.shared.settings.run_limit.unwrap_or_default();
+                format!("the run's deadline of {whole:?} has passed, in {what}")
+            }
         }
     }
 
@@ -331,7 +316,7 @@ where
         self.so_far.evident = true;
         let surroundings = self.shared.surroundings.clone();
         let grace = Limit::Grace(self.shared.settings.grace);
-        let end = self.bounded(grace, surroundings.failed(world)).await;
+        let end = self.bounded("its evidence".to_owned(), grace, surroundings.failed(world)).await;
         if let End::Unwound(Unwound::Panic(panic)) = end {
             let place = panic.place.unwrap_or_default();
             self.shared.internal_error(format!("evidence: panic at {place}: {}", panic.message));
@@ -381,6 +366,10 @@ where
     fn not_run(&self, id: &str, why: Option<&str>) {
         self.shared.teller.not_run(self.scenario, id, Status::Skipped, why);
     }
+}
+
+fn hook_words(hook: Hook) -> String {
+    format!("hook `{}`", hook.name())
 }
 
 fn failure(kind: &str, panic: Panic) -> Failure {

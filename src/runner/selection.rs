@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gherkin::tagexpr::TagOperation;
 use regex::Regex;
 
-use super::document::{Case, Document};
+use super::document::{Case, Document, Library};
 
 /// What the user asks for besides paths.
 #[derive(Debug, Default)]
@@ -132,13 +132,42 @@ fn last_line(text: &str) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
+/// Takes the selected cases out of the documents, and drops documents of which none is left.
+pub(super) fn selected(
+    library: &mut Library,
+    selection: &Selection,
+) -> Result<Vec<Case>, Vec<SelectionError>> {
+    let mut cases = Vec::new();
+    let mut errors = Vec::new();
+    let take = |document: &mut Document| -> bool {
+        let taken: BTreeSet<usize> = match by_line(document) {
+            Ok(taken) => taken.into_iter().collect(),
+            Err(mut wrong) => {
+                errors.append(&mut wrong);
+                return false;
+            }
+        };
+        let before = cases.len();
+        let all = std::mem::take(&mut document.cases);
+        cases.extend(
+            all.into_iter()
+                .enumerate()
+                .filter(|(index, case)| taken.contains(index) && selection.takes(case))
+                .map(|(_, case)| case),
+        );
+        cases.len() > before
+    };
+    library.documents.retain_mut(take);
+    if errors.is_empty() { Ok(cases) } else { Err(errors) }
+}
+
 /// The cases of `document` that the lines take which the user named: of each line, what stands in
 /// the innermost of row, examples, scenario, rule and feature that it belongs to.
 ///
 /// # Errors
 ///
 /// A line in which nothing that runs stands.
-pub(super) fn by_line(document: &Document) -> Result<Vec<usize>, Vec<SelectionError>> {
+fn by_line(document: &Document) -> Result<Vec<usize>, Vec<SelectionError>> {
     let cases = &document.cases;
     if document.source.lines.is_empty() {
         return Ok((0..cases.len()).collect());

@@ -4,17 +4,23 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::Library;
+use super::hook::Hook;
 use super::phrase::snippet;
-use super::plan::{Hook, Meaning, Plan, Planned, PlannedScenario};
-use super::{Definition, Outcome};
+use super::plan::{Meaning, Plan, Planned, PlannedScenario};
+use super::{Definition, Introduction};
 use crate::events::messages::pickle::PickleStepType;
 use crate::events::messages::run::{
-    Ci, Meta, ParseError, PatternType, Product, Snippet, Source, SourceReference, Status,
-    StepDefinition, StepDefinitionPattern, Suggestion, TestCaseFinished, TestCaseStarted,
-    TestRunFinished, TestRunStarted, TestStepFinished, TestStepResult, TestStepStarted, Timestamp,
+    Attachment, Ci, Exception, Meta, ParseError, PatternType, Product, Snippet, Source,
+    SourceReference, Status, StepDefinition, StepDefinitionPattern, Suggestion, TestCaseFinished,
+    TestCaseStarted, TestRunFinished, TestRunStarted, TestStepFinished, TestStepResult,
+    TestStepStarted, Timestamp,
 };
 use crate::events::messages::{Envelope, Location, PROTOCOL, run};
-use crate::events::stream::Speaker;
+use crate::events::outcome::Ending;
+use crate::events::stream::{ABOUT, Speaker};
+
+/// Why a run ended otherwise than by what its scenarios say, and that in words.
+pub(super) type Why = (Ending, String);
 
 /// Says what happens, with times.
 pub(super) struct Teller {
@@ -40,8 +46,8 @@ impl Teller {
     }
 
     /// Everything that is known before the first scenario starts.
-    pub(super) fn head<W>(&self, plan: &Plan<W>, ci: Option<Ci>) {
-        self.speaker.say(Envelope::Meta(meta(ci)));
+    pub(super) fn head<W>(&self, plan: &Plan<W>, introduction: &Introduction) {
+        self.speaker.say(Envelope::Meta(meta(introduction.ci.clone())));
         self.documents(&plan.library, &plan.planned);
         for (id, definition) in &plan.definitions {
             let said = step_definition(id.clone(), definition);
@@ -60,6 +66,15 @@ impl Teller {
             timestamp: self.now(),
             id: Some(plan.run_id.clone()),
         }));
+        if let Some(about) = &introduction.about {
+            self.speaker.say(Envelope::Attachment(Attachment {
+                body: about.to_json(),
+                media_type: ABOUT.to_owned(),
+                test_run_started_id: Some(plan.run_id.clone()),
+                timestamp: Some(self.now()),
+                ..Attachment::default()
+            }));
+        }
         for planned in &plan.planned {
             let test_case = planned.scenario.test_case.clone();
             self.speaker.say(Envelope::TestCase(test_case));
@@ -188,12 +203,18 @@ impl Teller {
         self.case_finished(scenario);
     }
 
-    pub(super) fn run_finished(&self, run_id: String, outcome: &Outcome) {
+    pub(super) fn run_finished(&self, run_id: String, success: bool, why: Option<Why>) {
+        let message = why.as_ref().map(|(_, message)| message.clone());
+        let exception = why.map(|(ending, message)| Exception {
+            r#type: ending.as_str().to_owned(),
+            message: Some(message),
+            stack_trace: None,
+        });
         self.speaker.say(Envelope::TestRunFinished(TestRunFinished {
-            success: outcome.is_success(),
+            success,
             timestamp: self.now(),
-            message: outcome.message(),
-            exception: None,
+            message,
+            exception,
             test_run_started_id: Some(run_id),
         }));
     }

@@ -17,9 +17,11 @@ mod log;
 mod settings;
 mod snapshot;
 mod state;
+mod stock;
 
 pub use cloud::{Account, Accounts, Cloud};
 pub use control::{BootPhase, Control, Disturbance, FailStep, MigrationPhase, Service};
 pub use log::LogLine;
 pub use settings::{BygoneQuotas, ComputeSize, Durations, LogSink, Quotas, Release, Settings};
 pub use snapshot::Snapshot;
+pub use stock::{Stock, StockedFlavor, StockedImage, StockedNetwork};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::LogLine;
+use super::stock::Stock;
 
 /// Takes what the cloud says of itself; called from the cloud's tasks, so it must not block.
 pub type LogSink = Arc<dyn Fn(&LogLine) + Send + Sync>;
@@ -161,6 +162,10 @@ pub struct Settings {
     pub computes: usize,
     /// The name of the first compute; the others count on from its number.
     pub first_compute_name: String,
+    /// The zones that the computes are dealt out to in turn; without any they are all in `nova`.
+    pub zones: Vec<String>,
+    /// What instances can be booted with.
+    pub stock: Stock,
     /// What each compute has.
     pub compute_size: ComputeSize,
     /// How long things take.
@@ -188,6 +193,8 @@ impl Default for Settings {
         Self {
             computes: 3,
             first_compute_name: "compute-1".to_owned(),
+            zones: Vec::new(),
+            stock: Stock::default(),
             compute_size: ComputeSize::default(),
             durations: Durations::default(),
             speed: 1.0,
@@ -207,6 +214,8 @@ impl std::fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("computes", &self.computes)
             .field("first_compute_name", &self.first_compute_name)
+            .field("zones", &self.zones)
+            .field("stock", &self.stock)
             .field("compute_size", &self.compute_size)
             .field("durations", &self.durations)
             .field("speed", &self.speed)

@@ -1,5 +1,6 @@
 //! Waiting: for a state of the cloud ([`until`]), for an answer ([`deadline`]), for the next try
-//! ([`Backoff`]); and one request for all who look at the same thing ([`Feed`]).
+//! ([`Backoff`]), for leave to send it ([`Limiter`]); and one request for all who look at the same
+//! thing ([`Feed`]).
 //!
 //! Nothing above `wait` calls a timer. It knows no server and no API: what is looked at, and what
 //! counts as met, comes from the caller.
@@ -8,15 +9,17 @@
 
 mod backoff;
 mod feed;
+mod limiter;
 mod until;
 
 use std::time::Duration;
 
 pub use backoff::Backoff;
 pub use feed::{Beat, Feed, Look, Looks, Source, Watcher};
+pub use limiter::{Limiter, Limits, OnHold, Permit};
 pub use until::{Check, Pace, Seen, WaitError, follow, until};
 
-/// Lets `span` go by: the pace of retries and limiters, never a guess at how long a cloud takes.
+/// Lets `span` go by: the pace of retries, never a guess at how long a cloud takes.
 pub async fn pause(span: Duration) {
     tokio::time::sleep(span).await;
 }

@@ -209,7 +209,7 @@ impl Cloud {
 /// Three tries with hardly a pause.
 pub fn quick() -> SessionSettings {
     let backoff = Backoff { attempts: 3, first: Duration::from_millis(1), ..Backoff::default() };
-    SessionSettings { backoff, ..SessionSettings::default() }
+    SessionSettings { retries: backoff.into(), ..SessionSettings::default() }
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {

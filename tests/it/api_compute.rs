@@ -330,8 +330,10 @@ async fn image_and_flavor_are_found_page_by_page() {
     .await;
     let session = cloud.session();
     assert_eq!(image::active(&session).await.expect("images").len(), 2);
-    let fit = discover::fit(&session.compute(), &discover::Wanted::default()).await.expect("a fit");
-    assert_eq!((fit.image.id.as_str(), fit.flavor.id.as_str()), ("small", "m1.small"));
+    let boot = discover::boot(&session.compute(), &discover::Wanted::default())
+        .await
+        .expect("something to boot with");
+    assert_eq!((boot.image.id.as_str(), boot.flavor.id.as_str()), ("small", "m1.small"));
 }
 
 #[tokio::test]
@@ -348,7 +350,7 @@ async fn ports_and_networks_are_read_and_ports_deleted() {
     ])
     .await;
     let session = cloud.session();
-    let ports = network::ports_of(&session, &server()).await.expect("ports");
+    let ports = network::ports_of(&session, &[&server()]).await.expect("ports");
     assert_eq!(ports[0].host, Some(ComputeName::new("compute-1")));
     assert!(network::networks(&session).await.expect("networks")[0].external);
     network::delete_port(&session, "p1").await.expect("deleted");

@@ -11,8 +11,6 @@ use whimbrel::api::{
     Answer, Exchange, ExchangeLog, ExchangeResult, Expect, Method, Microversion, OpenError,
     Outcome, Request, RequestError, RequestErrorKind, Service, Session, SessionSettings, Version,
 };
-use whimbrel::config::clouds::{ApplicationCredential, CloudEntry, Credential, Scope};
-use whimbrel::config::secret::Secret;
 
 use crate::api_cloud::{Cloud, PASSWORD, Reaction, Seen, Setup, quick, version_document};
 
@@ -208,19 +206,6 @@ async fn where_nobody_listens_nothing_was_done() {
 }
 
 #[tokio::test]
-async fn a_redirect_does_not_take_the_token_elsewhere() {
-    let elsewhere = Cloud::healthy().await;
-    let there = elsewhere.url("/compute/v2.1/servers/detail?secret=1").to_string();
-    let cloud =
-        Cloud::scripted(at_first(1, "GET", LIST, Reaction::status(302).with("location", there)))
-            .await;
-    let error = list(&cloud.session()).await.expect_err("not followed");
-    assert_eq!(error.status(), Some(302));
-    assert!(chain(&error).contains("which is not followed"), "{}", chain(&error));
-    assert!(elsewhere.requests().is_empty());
-}
-
-#[tokio::test]
 async fn illegal_versions_and_bodies_go_out_as_they_are_and_the_raw_answer_comes_back() {
     let refuse = |seen: &Seen| {
         let fault =
@@ -300,48 +285,6 @@ async fn microversions_are_agreed_on_wherever_the_versions_are_listed() {
     assert_eq!(agreed("/compute/v2.1", at("/compute/v2.1/", one(""))).await, "none");
     let none = agreed("/compute/v2.1", at("/compute/v2.1/", Reaction::status(403))).await;
     assert!(none.contains("404"), "the list above was asked, too: {none}");
-}
-
-#[tokio::test]
-async fn an_endpoint_override_goes_before_the_catalog() {
-    let own = Cloud::healthy().await;
-    let cloud = Cloud::healthy().await;
-    let mut entry = cloud.entry();
-    entry.endpoint_overrides.insert("compute".to_owned(), own.url("/compute/v2.1"));
-    list(&cloud.session_with(entry)).await.expect("a list");
-    assert_eq!((own.count("GET", LIST), cloud.count("GET", LIST)), (1, 0));
-}
-
-#[tokio::test]
-async fn a_region_without_the_service_is_answered_with_what_there_is() {
-    let cloud = Cloud::healthy().await;
-    let entry = CloudEntry { region: Some("two".to_owned()), ..cloud.entry() };
-    let error = list(&cloud.session_with(entry)).await.expect_err("no such region");
-    assert!(
-        chain(&error).contains(
-            "no public endpoint for compute in region two; it has: compute (public, one)"
-        )
-    );
-    assert_eq!(error.outcome(), Outcome::NotDone);
-}
-
-#[tokio::test]
-async fn an_application_credential_and_a_given_token_log_in_too() {
-    let cloud = Cloud::healthy().await;
-    let mut entry = cloud.entry();
-    entry.credential = Credential::ApplicationCredential {
-        credential: ApplicationCredential::Id("ac".to_owned()),
-        secret: Secret::new(PASSWORD),
-    };
-    entry.scope = Scope::Unasked;
-    list(&cloud.session_with(entry.clone())).await.expect("a list");
-    entry.credential = Credential::Token(Secret::new("given"));
-    let login = cloud.session_with(entry).login().await.expect("a login");
-    let bodies: Vec<_> =
-        cloud.requests().iter().filter(|seen| seen.method == "POST").map(Seen::json).collect();
-    assert_eq!(bodies[0]["auth"]["identity"]["methods"], json!(["application_credential"]));
-    assert_eq!(bodies[1]["auth"]["identity"]["token"]["id"], "given");
-    assert_eq!((login.project_id.as_deref(), login.roles), (Some("p"), vec!["admin".to_owned()]));
 }
 
 #[tokio::test]

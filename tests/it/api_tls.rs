@@ -10,10 +10,11 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-use whimbrel::api::{Outcome, RequestError, RequestErrorKind};
+use whimbrel::api::{OpenError, Outcome, RequestError, RequestErrorKind, Session};
 use whimbrel::config::clouds::{CloudEntry, Tls};
 
-use crate::api_cloud::{Cloud, Setup};
+use crate::api_cloud::{Cloud, Setup, quick};
+use crate::api_login::{PASSWORD_LOGIN, in_clouds_yaml};
 
 /// An authority that makes certificates.
 struct Authority {
@@ -73,6 +74,11 @@ async fn cloud(shown: (rcgen::Certificate, KeyPair), clients: Option<&Authority>
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let tls = builder.with_single_cert(vec![certificate.der().clone()], key).expect("settings");
     Cloud::start(Setup { tls: Some(tls), ..Setup::default() }, |_| None).await
+}
+
+/// A cloud whose certificate is signed by nobody whom anybody knows.
+pub async fn of_unknown_authority() -> Cloud {
+    cloud(Authority::new("nobody's").certificate("localhost", 2999), None).await
 }
 
 /// What becomes of a login with these settings.
@@ -135,6 +141,60 @@ async fn a_client_certificate_is_shown_where_one_is_wanted() {
     login(&cloud, apart).await.expect("certificate and key in two files");
     let key = std::fs::read_to_string(key).expect("a key");
     let both = clients.file("both.pem", &(certificate.pem() + &key));
-    let together = Tls { cert: Some(both), ..authority.tls() };
+    let together = Tls { cert: Some(both.clone()), ..authority.tls() };
     login(&cloud, together).await.expect("certificate and key in one file");
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_the_cloud_does_not_know_sends_nothing() {
+    let (authority, clients) = (Authority::new("ours"), Authority::new("clients'"));
+    let cloud = cloud(authority.certificate("localhost", 2999), Some(&clients)).await;
+    let (certificate, key) = Authority::new("strangers'").certificate("me", 2999);
+    let both = clients.file("both.pem", &(certificate.pem() + &key.serialize_pem()));
+    let error = login(&cloud, Tls { cert: Some(both), ..authority.tls() }).await;
+    error.expect_err("a stranger's certificate");
+    assert!(cloud.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_belongs_to_another_certificate_is_named() {
+    let clients = Authority::new("clients'");
+    let (certificate, _) = clients.certificate("me", 2999);
+    let (_, other) = clients.certificate("other", 2999);
+    let cert = clients.file("me.pem", &certificate.pem());
+    let key = clients.file("other.key", &other.serialize_pem());
+    let tls = Tls { cert: Some(cert), key: Some(key), ..Tls::default() };
+    let entry = CloudEntry { tls, ..Cloud::healthy().await.entry() };
+    let error = Session::open(entry, quick()).expect_err("they do not match");
+    assert!(matches!(error, OpenError::Pair { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("me.pem") && text.contains("other.key"), "{text}");
+}
+
+#[tokio::test]
+async fn what_clouds_yaml_says_of_certificates_is_what_counts() {
+    let (authority, clients) = (Authority::new("ours"), Authority::new("clients'"));
+    let cloud = cloud(authority.certificate("localhost", 2999), Some(&clients)).await;
+    authority.file("ca.pem", &authority.issuer.pem());
+    let (certificate, key) = clients.certificate("me", 2999);
+    authority.file("me.pem", &certificate.pem());
+    authority.file("me.key", &key.serialize_pem());
+    let shown = "cert: FOLDER/me.pem\n    key: FOLDER/me.key";
+    let folder = authority.folder.path().to_str().expect("a UTF-8 path");
+    for (lines, trusted) in [
+        ("cacert: FOLDER/ca.pem", true),
+        ("verify: true", false),
+        ("verify: false", true),
+        ("insecure: true", true),
+        ("insecure: true\n    verify: true", true),
+        ("insecure: false\n    cacert: FOLDER/ca.pem", true),
+    ] {
+        let lines = format!("{lines}\n    {shown}").replace("FOLDER", folder);
+        let result = cloud.session_with(in_clouds_yaml(&cloud, PASSWORD_LOGIN, &lines));
+        match result.login().await {
+            Ok(_) => assert!(trusted, "{lines}"),
+            refused if !trusted => refused_for(refused.map(drop), "UnknownIssuer"),
+            Err(error) => panic!("{lines}: {error:?}"),
+        }
+    }
 }

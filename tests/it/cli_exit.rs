@@ -118,10 +118,10 @@ fn an_image_that_is_not_there_is_the_users_mistake_and_one_too_large_the_clouds(
     bench.folder.write("one.feature", &feature(RIGHT));
     for (kind, flag) in [("image", "--image"), ("flavor", "--flavor")] {
         let told = bench.run(&["one.feature", flag, "no-such"]).exits(2);
-        told.says(&[&format!("the cloud has no {kind} `no-such`; it has: ")]);
+        told.says(&[&format!("the cloud sim has no {kind} `no-such`; it has: ")]);
     }
     let large = ["one.feature", "--image", "guest-desktop", "--flavor", "tiny"];
-    bench.run(&large).exits(3).says(&["no flavor is large enough"]);
+    bench.run(&large).exits(3).says(&["no flavor of the cloud sim is large enough"]);
     assert!(bench.folder.journals().is_empty());
 }
 
@@ -218,10 +218,14 @@ fn the_embedded_cloud_has_room_for_as_many_instances_as_a_scenario_says() {
 #[test]
 fn as_many_scenarios_run_at_once_as_the_quota_has_room_for() {
     let bench = Bench::limited(Settings::default());
-    let one = "\n  Scenario: More\n    Given 5 instances \"web\" booted together\n";
-    bench.folder.write("one.feature", &format!("Feature: Many{}", one.repeat(6)));
+    let one = |count| {
+        format!("\n  Scenario: {count}\n    Given {count} instances \"web\" booted together\n")
+    };
+    let scenarios: Vec<String> = [5, 8, 2, 10, 2, 5].map(one).into();
+    bench.folder.write("one.feature", &format!("Feature: Many{}", scenarios.concat()));
     let told = bench.run(&["one.feature", "--concurrency", "6"]).exits(0);
-    let heading = "quota leaves room for 10 instances: 2 scenarios at a time";
+    let heading =
+        "quota leaves room for 10 instances of the operator: scenarios wait for their share of it";
     told.says(&[heading, "6 scenarios: 6 passed"]);
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
     let told = bench.run(&["one.feature", "--concurrency", "1"]).exits(0);

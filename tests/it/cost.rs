@@ -18,11 +18,11 @@ fn many_instances_cost_no_requests_of_their_own_but_for_what_is_asked_of_them() 
     let matching = |part: &str| requests.iter().filter(|request| request.contains(part)).count();
     assert_eq!(matching("DELETE /compute/v2.1/servers/"), 40);
     assert_eq!(matching("/action "), 10);
-    assert_eq!(matching("os-migrations?instance_uuid="), 0, "{requests:#?}");
     let shown =
         matching("GET /compute/v2.1/servers/") - matching("GET /compute/v2.1/servers/detail");
     // Where the last few are waited for, one that is left alone is asked for by itself.
     assert!(shown < 10, "{requests:#?}");
+    assert!(matching("os-migrations?instance_uuid=") < 10, "{requests:#?}");
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
 }
 

@@ -4,6 +4,7 @@
 //! see, or that an old microversion lacks, is an `Option`.
 
 mod actions;
+mod aggregates;
 mod create;
 mod events;
 mod flavors;
@@ -12,8 +13,10 @@ mod migrations;
 mod server;
 mod servers;
 mod services;
+mod zones;
 
 pub use actions::{Action, BlockMigration, LiveMigrate};
+pub use aggregates::Aggregate;
 pub use create::{CreateServers, Created, Networks};
 pub use events::{ActionEvent, InstanceAction};
 pub use flavors::{AbsoluteLimits, Flavor, Quota, QuotaSet};
@@ -22,6 +25,7 @@ pub use migrations::{Migration, MigrationFilter, MigrationStatus, ServerMigratio
 pub use server::{PowerState, Server, ServerFault, Status, TaskState};
 pub use servers::ServerFilter;
 pub use services::{Hypervisor, ServiceChange, ServiceRecord};
+pub use zones::{Zone, ZoneState};
 
 use super::error::{RequestError, RequestErrorKind};
 use super::request::{Method, Request, Version, path};

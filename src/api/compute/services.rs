@@ -46,6 +46,11 @@ impl ServiceRecord {
     pub fn is_usable(&self) -> bool {
         self.is_enabled() && self.is_up() && !self.forced_down.unwrap_or(false)
     }
+
+    /// In this zone, or in any if there is none to be in.
+    pub fn is_in(&self, zone: Option<&str>) -> bool {
+        zone.is_none_or(|zone| self.zone.as_deref() == Some(zone))
+    }
 }
 
 fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -33,7 +33,7 @@ pub(super) fn exit_of(ran: &Ran) -> Exit {
         (ran.interrupted, Exit::Interrupted),
         (!ran.internal_errors.is_empty(), Exit::Internal),
         (!ran.problems.is_empty(), Exit::Usage),
-        (ran.failed() > 0, Exit::Failed),
+        (ran.failed() > 0 || ran.out_of_time.is_some(), Exit::Failed),
         (ran.left_behind() > 0, Exit::LeftBehind),
         (ran.nothing_ran(), Exit::NothingRan),
     ];
@@ -69,6 +69,7 @@ mod tests {
             scenarios: vec![scenario(failed, None), scenario(Verdict::Passed, Some("web"))],
             problems: vec![problem],
             interrupted: true,
+            out_of_time: Some(Duration::from_secs(60)),
             internal_errors: vec!["panic".to_owned()],
         }
     }
@@ -84,6 +85,8 @@ mod tests {
         ran.problems.clear();
         assert_eq!(exit_of(&ran), Exit::Failed);
         ran.scenarios.remove(0);
+        assert_eq!(exit_of(&ran), Exit::Failed, "the run's deadline has passed");
+        ran.out_of_time = None;
         assert_eq!(exit_of(&ran), Exit::LeftBehind);
         ran.scenarios = vec![scenario(Verdict::Skipped("too small".to_owned()), None)];
         assert_eq!(exit_of(&ran), Exit::NothingRan);

@@ -2,11 +2,13 @@
 
 use clap::Args;
 
-use crate::runner::{Catalogue, Library, Order, Plan, Selection};
+use crate::config;
+use crate::runner::{Catalogue, Library, Order, Plan, Remembered, Selection, Source, SourceError};
 use crate::world::ComputeWorld;
 
 use super::super::settings::Resolved;
 use super::super::{Exit, Stop, features};
+use super::memory::{Extent, Memory};
 
 /// What selects scenarios.
 #[derive(Debug, Args)]
@@ -20,17 +22,75 @@ pub(in super::super) struct Selecting {
     /// Only scenarios with a name in which this regular expression is found
     #[arg(short, long, value_name = "REGEX", help_heading = "Selection")]
     name: Vec<String>,
+    /// Only the scenarios that failed in the last run
+    #[arg(long, conflicts_with = "paths", help_heading = "Selection")]
+    rerun: bool,
 }
 
 impl Selecting {
     /// Reads the features and matches each step of what is selected.
     pub(in super::super) fn plan(&self, resolved: &Resolved) -> Result<Plan<ComputeWorld>, Stop> {
-        let sources = features::sources(&resolved.folder, &self.paths)
-            .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
         let selection = Selection::new(&self.tags, &self.name)
             .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
-        let library = Library::read(sources);
-        let plan = Plan::new(library, &selection, &Catalogue::new(), Order::Written);
+        let library = if self.rerun {
+            failed_before(resolved)?
+        } else {
+            let sources = features::sources(&resolved.folder, &self.paths);
+            Library::read(sources.map_err(|errors| Stop::with_all(Exit::Usage, &errors))?)
+        };
+        let order = match resolved.config.order {
+            config::Order::Written => Order::Written,
+            // Short enough to be typed.
+            config::Order::Random(seed) => {
+                Order::Random(seed.unwrap_or_else(|| fastrand::u64(..1_000_000)))
+            }
+        };
+        let plan = Plan::new(library, &selection, &Catalogue::new(), order);
         plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
     }
+
+    /// How much of the features this selects.
+    pub(super) fn extent(&self) -> Extent {
+        if self.rerun {
+            Extent::Rerun
+        } else if self.paths.is_empty() && self.tags.is_empty() && self.name.is_empty() {
+            Extent::Everything
+        } else {
+            Extent::Part
+        }
+    }
+}
+
+/// The scenarios that failed in the last run, as far as they are still there; the others are told.
+fn failed_before(resolved: &Resolved) -> Result<Library, Stop> {
+    let remembered = Memory::of(&resolved.config.journal).recall()?;
+    let mut paths: Vec<&str> = remembered.iter().map(|it| it.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut sources = Vec::new();
+    for path in paths {
+        sources.extend(still_there(resolved, path)?);
+    }
+    let mut library = Library::read(sources);
+    // What is wrong with a file is told by the plan; nothing of it can be found before.
+    let broken: Vec<String> = library.broken.iter().map(|it| it.uri.clone()).collect();
+    let missing = library.keep_only(&remembered);
+    for Remembered { path, line, name } in missing {
+        if !broken.contains(path) {
+            anstream::eprintln!("whimbrel: {path}:{line} can't be found any more: {name}");
+        }
+    }
+    if library.documents.is_empty() && broken.is_empty() {
+        let message = "nothing ran: none of the scenarios that failed is there any more".to_owned();
+        return Err(Stop { exit: Exit::NothingRan, message });
+    }
+    Ok(library)
+}
+
+/// The file `path`, if there still is one.
+fn still_there(resolved: &Resolved, path: &str) -> Result<Vec<Source>, Stop> {
+    features::sources(&resolved.folder, &[path.to_owned()]).or_else(|errors| {
+        let gone = errors.iter().all(|error| matches!(error, SourceError::Missing { .. }));
+        if gone { Ok(Vec::new()) } else { Err(Stop::with_all(Exit::Usage, &errors)) }
+    })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::node::Place;
 use crate::config::secret::Secret;
 
 /// A cloud that can be logged in to. Prints no secrets.
@@ -38,6 +39,9 @@ pub struct CloudEntry {
     pub api_timeout: Option<Duration>,
     /// What is odd but no error, each with its place; for the user's eyes, free of secrets.
     pub warnings: Vec<String>,
+    /// Where each value was written, by its key in the present spelling, `auth.` before those of
+    /// `auth`.
+    pub places: BTreeMap<String, Place>,
 }
 
 /// Who logs in, and with what.
@@ -182,6 +186,7 @@ impl CloudEntry {
             tls: Tls::default(),
             api_timeout: None,
             warnings: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::entry::{
 };
 use super::error::CloudsError;
 use super::layers::Layered;
-use super::node::{Map, Node, Scalar, truth};
+use super::node::{Map, Node, Scalar};
 use crate::config::secret::Secret;
 
 /// Reads the layers.
@@ -40,12 +40,13 @@ pub(super) fn judge(layers: Layered, home: Option<&Path>) -> Result<CloudEntry, 
         tls,
         api_timeout: judge.timeout()?,
         warnings: Vec::new(),
+        places: judge.layers.places(),
     };
     for (key, node) in &settings {
         if let Some(service) =
             key.strip_suffix("_endpoint_override").or_else(|| key.strip_suffix("_endpoint"))
         {
-            let url = judge.url(&judge.scalar(key, node)?, key)?;
+            let url = judge.url(&judge.filled_in(judge.scalar(key, node)?, key)?, key)?;
             entry.endpoint_overrides.insert(service.replace('_', "-"), url);
         } else if let Some(service) = key.strip_suffix("_interface") {
             entry.service_interfaces.insert(service.replace('_', "-"), judge.interfaces(node)?);
@@ -67,7 +68,8 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Unquoted values that YAML readers with types read differently.
     fn warn_of_other_readings(&mut self) {
-        for (key, node) in &self.layers.auth {
+        let region = self.layers.settings.get_key_value("region_name");
+        for (key, node) in self.layers.auth.iter().chain(region) {
             if let Node::Scalar(scalar) = node
                 && let Some(other) = scalar.other_reading()
             {
@@ -138,25 +140,24 @@ impl Judge<'_> {
 
     fn auth_url(&self) -> Result<Url, CloudsError> {
         let help = "the address of the identity service, such as https://cloud.example:5000/v3";
-        let mut url = self
+        let url = self
             .value(&self.layers.auth, "auth_url")?
             .ok_or_else(|| self.missing("`auth_url` under `auth`", help))?;
-        url.text = self.filled_in(&url)?;
-        self.url(&url, "auth.auth_url")
+        self.url(&self.filled_in(url, "auth.auth_url")?, "auth.auth_url")
     }
 
     /// Replaces `{region_name}` and the like by the cloud's other settings.
-    fn filled_in(&self, scalar: &Scalar) -> Result<String, CloudsError> {
+    fn filled_in(&self, scalar: Scalar, of: &str) -> Result<Scalar, CloudsError> {
         let mut filled = String::new();
         let mut rest = scalar.text.as_str();
         while let Some((before, tail)) = rest.split_once('{') {
             let (key, after) = tail.split_once('}').ok_or_else(|| {
-                self.shape(scalar, "auth.auth_url", "an address with `{key}` in whole braces")
+                self.shape(&scalar, of, "an address with `{key}` in whole braces")
             })?;
             let value = self.setting(key)?.ok_or_else(|| {
                 self.missing(
                     &format!("`{key}`"),
-                    &format!("`auth_url` at {} refers to it in braces", scalar.place),
+                    &format!("`{of}` at {} refers to it in braces", scalar.place),
                 )
             })?;
             filled.push_str(before);
@@ -164,7 +165,7 @@ impl Judge<'_> {
             rest = after;
         }
         filled.push_str(rest);
-        Ok(filled)
+        Ok(Scalar { text: filled, ..scalar })
     }
 
     fn url(&self, scalar: &Scalar, key: &str) -> Result<Url, CloudsError> {
@@ -316,9 +317,7 @@ impl Judge<'_> {
 
     fn truth(&self, key: &str) -> Result<Option<bool>, CloudsError> {
         self.setting(key)?
-            .map(|scalar| {
-                truth(&scalar.text).ok_or_else(|| self.shape(&scalar, key, "true or false"))
-            })
+            .map(|scalar| scalar.truth().ok_or_else(|| self.shape(&scalar, key, "true or false")))
             .transpose()
     }
 
@@ -332,8 +331,9 @@ impl Judge<'_> {
     fn tls(&mut self) -> Result<Tls, CloudsError> {
         let insecure = self.truth("insecure")?.unwrap_or(false);
         let verify = self.truth("verify")?.unwrap_or(true) && !insecure;
-        let (cacert, cert, key) = (self.path("cacert")?, self.path("cert")?, self.path("key")?);
-        if !verify && cacert.is_some() {
+        let (mut cacert, cert) = (self.path("cacert")?, self.path("cert")?);
+        let key = self.path("key")?;
+        if !verify && cacert.take().is_some() {
             self.warnings
                 .push("`cacert` has no effect, because certificates are not verified".to_owned());
         }

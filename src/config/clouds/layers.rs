@@ -1,5 +1,7 @@
 //! One cloud from its layers: profile < entry < region, with old spellings put right.
 
+use std::collections::BTreeMap;
+
 use super::node::{Map, Node, Place};
 use super::{Clouds, CloudsError, mapping};
 
@@ -11,6 +13,15 @@ pub(super) struct Layered {
     pub(super) settings: Map,
     pub(super) auth: Map,
     pub(super) warnings: Vec<String>,
+}
+
+impl Layered {
+    /// Where each value was written; keys of `auth` have that before them.
+    pub(super) fn places(&self) -> BTreeMap<String, Place> {
+        let settings = self.settings.iter().map(|(key, node)| (key.clone(), node));
+        let auth = self.auth.iter().map(|(key, node)| (format!("auth.{key}"), node));
+        settings.chain(auth).map(|(key, node)| (key, node.place().clone())).collect()
+    }
 }
 
 /// Keys of `auth` that older files have at the top as well, with all their spellings in rising
@@ -74,6 +85,10 @@ pub(super) fn of(
 
     let mut warnings = clouds.skipped.clone();
     let mut settings = profile(clouds, &own, &mut warnings, from_variables)?;
+    // The entry's own region is not one of the profile's to choose from.
+    if own.get("region_name").is_some_and(|region| !region.is_null()) {
+        settings.remove("regions");
+    }
     update(&mut settings, own);
     let values = choose_region(&mut settings, name, &origin, region)?;
     update(&mut settings, values);
@@ -223,14 +238,14 @@ fn not_regions(node: &Node) -> CloudsError {
     }
 }
 
-/// Old names of keys outside `auth`: `endpoint_type` is `interface`, `auth_plugin` is
-/// `auth_type`, and a timeout of a single service counts for all.
+/// Old names of keys outside `auth`: `endpoint_type` is `interface` and wins over it, `auth_plugin`
+/// is `auth_type`, and a timeout of a single service counts for all.
 fn respelled(settings: Map) -> Map {
     let mut fixed = Map::new();
-    let mut timeout = None;
+    let (mut interfaces, mut timeout) = (Vec::new(), None);
     for (key, value) in settings {
         if let Some(service) = key.strip_suffix("endpoint_type") {
-            fixed.entry(format!("{service}interface")).or_insert(value);
+            interfaces.push((format!("{service}interface"), value));
         } else if key == "auth_plugin" {
             fixed.entry("auth_type".to_owned()).or_insert(value);
         } else if key.ends_with("timeout") && key != "timeout" && key != "api_timeout" {
@@ -239,6 +254,7 @@ fn respelled(settings: Map) -> Map {
             fixed.insert(key, value);
         }
     }
+    fixed.extend(interfaces);
     if let Some(timeout) = timeout {
         fixed.insert("api_timeout".to_owned(), timeout);
     }

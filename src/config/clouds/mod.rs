@@ -2,10 +2,10 @@
 //! `clouds-public.yaml` and `OS_*`, read by openstacksdk's rules.
 //!
 //! The environment is passed in, so that tests need none of their own. A cloud is always chosen
-//! by name here; whether `OS_CLOUD` means anything is the caller's decision. Differences to
-//! openstacksdk, all on the strict side: a file that can't be parsed and a named file that isn't
-//! there are errors, values under `auth` are always texts, and a user name without a domain is
-//! refused at once.
+//! by name here; whether `OS_CLOUD` means anything is the caller's decision. Where openstacksdk
+//! would guess, ignore or fail later, this is strict: a file that can't be parsed and a named file
+//! that isn't there are errors, values under `auth` are always texts, and a user name without a
+//! domain is refused at once. `tests/judges/clouds-yaml` compares both and lists every difference.
 
 mod entry;
 mod error;
@@ -15,6 +15,7 @@ mod layers;
 mod node;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use entry::{
 };
 pub use error::CloudsError;
 pub use node::Place;
+pub use told::Told;
 
 use node::{Map, Node};
 

@@ -46,6 +46,19 @@ impl Scalar {
         self.plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 
+    /// A truth value. Unquoted it may be any word for that of YAML 1.1, which is what the other
+    /// OpenStack tools read; a text, such as a variable's, only `true` or `false`.
+    pub(super) fn truth(&self) -> Option<bool> {
+        if self.plain {
+            return truth(&self.text);
+        }
+        match self.text.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
     /// What a reader with types would make of it, if not a text.
     pub(super) fn other_reading(&self) -> Option<&'static str> {
         if !self.plain {
@@ -58,7 +71,7 @@ impl Scalar {
         let digits = text.trim_start_matches(['+', '-']);
         let number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
             && (digits.replace('_', "").parse::<f64>().is_ok() || radix_number(digits));
-        if number {
+        if number || base_60(digits) {
             return Some("a number");
         }
         let date = text.len() >= 10
@@ -73,8 +86,17 @@ fn radix_number(digits: &str) -> bool {
     })
 }
 
-/// A truth value as YAML 1.1 writes it, which is what the other OpenStack tools read.
-pub(super) fn truth(text: &str) -> Option<bool> {
+/// Whether it is a number to the base of 60, as YAML 1.1 has them: `12:30:45`.
+fn base_60(digits: &str) -> bool {
+    let mut parts = digits.split(':');
+    let whole = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+    let first = parts.next().is_some_and(whole);
+    let mut rest = parts.peekable();
+    first && rest.peek().is_some() && rest.all(|part| whole(part) && part.len() <= 2)
+}
+
+/// A truth value as YAML 1.1 writes it.
+fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some(true),
         "false" | "no" | "off" => Some(false),
@@ -271,10 +293,11 @@ impl Builder {
                     done.insert(name, value);
                 }
             },
-            // Of several documents in a file the first counts.
-            None => {
-                self.root.get_or_insert(node);
+            None if self.root.is_some() => {
+                let why = "a second document begins here; a file has one".to_owned();
+                return Err(CloudsError::Syntax { place: node.place().clone(), why });
             }
+            None => self.root = Some(node),
         }
         Ok(())
     }

@@ -99,9 +99,11 @@ pub enum RuleChild {
 /// What a step's keyword says of its part in the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeywordType {
-    Unknown,
     Context,
     Action,
     Outcome,
     Conjunction,
+    /// Also what a newer schema may add.
+    #[serde(other)]
+    Unknown,
 }

@@ -2,7 +2,8 @@
 //!
 //! One [`Envelope`] a line. The types follow the official schema (version [`PROTOCOL`]) by name,
 //! camel case on the wire; what its documents say of each field holds here and is not said again.
-//! [`gherkin`] is the document as it was read, [`pickle`] what runs, [`run`] what happened.
+//! [`gherkin`] is the document as it was read, [`pickle`] what runs, [`run`] what happened;
+//! [`ndjson`] writes and reads the lines.
 
 #![allow(
     missing_docs,
@@ -10,6 +11,7 @@
 )]
 
 pub mod gherkin;
+pub mod ndjson;
 pub mod pickle;
 pub mod run;
 
@@ -36,31 +38,63 @@ macro_rules! message {
 }
 pub(crate) use message;
 
-/// One line of the stream: exactly one message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Envelope {
-    Meta(run::Meta),
-    Source(run::Source),
-    GherkinDocument(GherkinDocument),
-    Pickle(Pickle),
-    ParseError(run::ParseError),
-    ParameterType(run::ParameterType),
-    UndefinedParameterType(run::UndefinedParameterType),
-    StepDefinition(run::StepDefinition),
-    Hook(run::Hook),
-    TestRunStarted(run::TestRunStarted),
-    TestRunHookStarted(run::TestRunHookStarted),
-    TestRunHookFinished(run::TestRunHookFinished),
-    TestCase(run::TestCase),
-    TestCaseStarted(run::TestCaseStarted),
-    TestStepStarted(run::TestStepStarted),
-    TestStepFinished(run::TestStepFinished),
-    Attachment(run::Attachment),
-    ExternalAttachment(run::ExternalAttachment),
-    Suggestion(run::Suggestion),
-    TestCaseFinished(run::TestCaseFinished),
-    TestRunFinished(run::TestRunFinished),
+/// Declares the envelope and the list of its keys.
+macro_rules! envelope {
+    ($($kind:ident($message:ty) = $key:literal,)*) => {
+        /// One line of the stream: exactly one message.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum Envelope {
+            $(#[serde(rename = $key)] $kind($message),)*
+        }
+
+        impl Envelope {
+            /// The keys of all kinds of message.
+            pub const KEYS: &[&str] = &[$($key),*];
+        }
+    };
+}
+
+envelope! {
+    Meta(run::Meta) = "meta",
+    Source(run::Source) = "source",
+    GherkinDocument(GherkinDocument) = "gherkinDocument",
+    Pickle(Pickle) = "pickle",
+    ParseError(run::ParseError) = "parseError",
+    ParameterType(run::ParameterType) = "parameterType",
+    UndefinedParameterType(run::UndefinedParameterType) = "undefinedParameterType",
+    StepDefinition(run::StepDefinition) = "stepDefinition",
+    Hook(run::Hook) = "hook",
+    TestRunStarted(run::TestRunStarted) = "testRunStarted",
+    TestRunHookStarted(run::TestRunHookStarted) = "testRunHookStarted",
+    TestRunHookFinished(run::TestRunHookFinished) = "testRunHookFinished",
+    TestCase(run::TestCase) = "testCase",
+    TestCaseStarted(run::TestCaseStarted) = "testCaseStarted",
+    TestStepStarted(run::TestStepStarted) = "testStepStarted",
+    TestStepFinished(run::TestStepFinished) = "testStepFinished",
+    Attachment(run::Attachment) = "attachment",
+    ExternalAttachment(run::ExternalAttachment) = "externalAttachment",
+    Suggestion(run::Suggestion) = "suggestion",
+    TestCaseFinished(run::TestCaseFinished) = "testCaseFinished",
+    TestRunFinished(run::TestRunFinished) = "testRunFinished",
+}
+
+impl Envelope {
+    /// When it was said, where its kind tells.
+    pub const fn timestamp(&self) -> Option<run::Timestamp> {
+        match self {
+            Self::TestRunStarted(said) => Some(said.timestamp),
+            Self::TestRunHookStarted(said) => Some(said.timestamp),
+            Self::TestRunHookFinished(said) => Some(said.timestamp),
+            Self::TestCaseStarted(said) => Some(said.timestamp),
+            Self::TestStepStarted(said) => Some(said.timestamp),
+            Self::TestStepFinished(said) => Some(said.timestamp),
+            Self::TestCaseFinished(said) => Some(said.timestamp),
+            Self::TestRunFinished(said) => Some(said.timestamp),
+            Self::Attachment(said) => said.timestamp,
+            Self::ExternalAttachment(said) => said.timestamp,
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

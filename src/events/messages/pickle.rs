@@ -29,8 +29,10 @@ message! { PickleTableCell { value: String, } }
 /// A step's part in the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PickleStepType {
-    Unknown,
     Context,
     Action,
     Outcome,
+    /// Also what a newer schema may add.
+    #[serde(other)]
+    Unknown,
 }

@@ -131,14 +131,16 @@ impl From<Duration> for std::time::Duration {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    #[default]
-    Unknown,
     Passed,
     Skipped,
     Pending,
     Undefined,
     Ambiguous,
     Failed,
+    /// Also what a newer schema may add.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// When a hook runs.
@@ -151,6 +153,9 @@ pub enum HookType {
     AfterTestCase,
     BeforeTestStep,
     AfterTestStep,
+    /// What a newer schema may add; never said by us.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a step definition's pattern is written.
@@ -158,7 +163,9 @@ pub enum HookType {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PatternType {
     CucumberExpression,
+    /// Also what a newer schema may add: no report asks for more.
     #[default]
+    #[serde(other)]
     RegularExpression,
 }
 
@@ -168,5 +175,7 @@ pub enum PatternType {
 pub enum ContentEncoding {
     #[default]
     Identity,
+    /// Also what a newer schema may add: no text that a report could print.
+    #[serde(other)]
     Base64,
 }

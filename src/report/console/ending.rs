@@ -2,24 +2,26 @@
 //! where a reader of a log looks first.
 
 use super::lines::path;
-use crate::report::failure::{code, headline, indented, message};
+use crate::events::messages::run::Timestamp;
+use crate::report::failure::{code, headline, indented, message, rerun};
 use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, Verdict, What};
-use crate::report::text::{Paint, clean_line, many, shell_word, span};
+use crate::report::text::{Paint, clean_line, many, moment, span};
 
 /// A list of the slowest is news only if there are more than it holds.
 const SLOWEST: usize = 5;
-/// How many scenarios are named for one reason to skip.
+/// How many scenarios are named that were skipped for one reason, or not started.
 const NAMED: usize = 5;
 
-pub(super) fn lines(run: &Run, paint: Paint, rerun: &str) -> Vec<String> {
+pub(super) fn lines(run: &Run, paint: Paint) -> Vec<String> {
     let summary = run.summary();
     let sections = [
         slowest(run, &summary, paint),
         skipped(run, &summary, paint),
         flaky(run, &summary, paint),
         unfinished(run, paint),
+        not_started(run, paint),
         left_behind(run, &summary, paint),
-        failures(run, &summary, paint, rerun),
+        failures(run, &summary, paint),
         counts(run, &summary, paint),
     ];
     let told = sections.into_iter().filter(|section| !section.is_empty());
@@ -85,9 +87,39 @@ fn unfinished(run: &Run, paint: Paint) -> Vec<String> {
             lines.push(paint.strong("Interrupted in"));
         }
         lines.push(format!("  {}", path(scenario)));
-        if let Some(step) = last.running() {
-            lines.push(format!("    {}", clean_line(&step.sentence())));
-        }
+        lines.extend(indented(4, interrupted(last)));
+    }
+    lines
+}
+
+/// What an attempt was doing when it was stopped, and since when; what it logged.
+fn interrupted(attempt: &Attempt) -> Vec<String> {
+    let Some(step) = attempt.running() else {
+        return Vec::new();
+    };
+    let place = match &step.what {
+        What::Step { place, .. } => format!("  {}", clean_line(&place.to_string())),
+        What::Hook { .. } => String::new(),
+    };
+    let begun = step.started.map(|begun| Timestamp { nanos: 0, ..begun });
+    let since = begun.map(|begun| format!(", begun at {}", moment(begun)));
+    let sentence = clean_line(&step.sentence());
+    let mut lines = vec![format!("{sentence}{}{place}", since.unwrap_or_default())];
+    lines.extend(step.logs().map(|line| format!("log: {}", clean_line(line))));
+    lines
+}
+
+/// What the run did not come to, because it was stopped or something had failed.
+fn not_started(run: &Run, paint: Paint) -> Vec<String> {
+    let left = run.scenarios.iter().filter(|it| it.verdict() == Verdict::NotStarted);
+    let paths: Vec<String> = left.map(path).collect();
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![paint.strong("Not started")];
+    lines.extend(paths.iter().take(NAMED).map(|path| format!("  {path}")));
+    if paths.len() > NAMED {
+        lines.push(format!("  and {} more", paths.len() - NAMED));
     }
     lines
 }
@@ -107,7 +139,7 @@ fn left_behind(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn failures(run: &Run, summary: &Summary, paint: Paint, rerun: &str) -> Vec<String> {
+fn failures(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, &index) in (1..).zip(&summary.failed) {
         let scenario = &run.scenarios[index];
@@ -117,12 +149,12 @@ fn failures(run: &Run, summary: &Summary, paint: Paint, rerun: &str) -> Vec<Stri
         for step in last.into_iter().flat_map(Attempt::failures) {
             lines.extend(failure(step, paint));
         }
-        lines.push(format!("     rerun: {}", command(rerun, &[scenario])));
+        lines.push(format!("     rerun: {}", rerun(run, &[scenario])));
     }
     if summary.failed.len() > 1 {
         let failed: Vec<&Scenario> = summary.failed.iter().map(|&at| &run.scenarios[at]).collect();
         lines.push(String::new());
-        lines.push(format!("  rerun all: {}", command(rerun, &failed)));
+        lines.push(format!("  rerun all: {}", rerun(run, &failed)));
     }
     lines
 }
@@ -141,16 +173,6 @@ fn failure(step: &Step, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn command(rerun: &str, scenarios: &[&Scenario]) -> String {
-    let mut command = rerun.to_owned();
-    for scenario in scenarios {
-        let place = clean_line(&scenario.place.to_string());
-        command.push(' ');
-        command.push_str(&shell_word(&place));
-    }
-    command
-}
-
 fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     let scenarios = summary.scenarios;
@@ -167,8 +189,10 @@ fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
     lines.extend(unexplained(run, summary, paint));
     lines.push(match (summary.took, run.lasted()) {
         (Some(took), _) => format!("took {}", span(took)),
-        (None, Some(heard)) => paint
-            .bad(&format!("interrupted after {}: the run did not come to its end", span(heard))),
+        (None, Some(heard)) => paint.bad(&format!(
+            "interrupted, last heard of after {}: the run did not come to its end",
+            span(heard)
+        )),
         (None, None) => paint.bad("interrupted: the run did not come to its end"),
     });
     lines

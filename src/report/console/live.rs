@@ -23,6 +23,8 @@ const TURNING: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "�
 pub(super) struct Live {
     on: bool,
     width: usize,
+    /// Rows of the terminal; lines above its first can't be erased.
+    height: usize,
     paint: Paint,
     clock: fn() -> Instant,
     began: Instant,
@@ -33,6 +35,7 @@ pub(super) struct Live {
     drawn: usize,
     running: Vec<Running>,
     planned: usize,
+    ended: usize,
     passed: usize,
     failed: usize,
     left_behind: usize,
@@ -43,7 +46,21 @@ struct Running {
     at: At,
     since: Instant,
     name: String,
-    doing: String,
+    /// Where it is written.
+    place: String,
+    /// Its step or hook, and since when it runs.
+    step: Option<(String, Instant)>,
+    /// Where that is written; empty for a hook.
+    step_place: String,
+    /// What that waits for, and since when that is so.
+    waits: Option<(String, Instant)>,
+}
+
+impl Running {
+    /// What it waits for, or else its step.
+    fn doing(&self) -> &str {
+        self.waits.as_ref().or(self.step.as_ref()).map_or("", |(doing, _)| doing)
+    }
 }
 
 impl Live {
@@ -51,6 +68,7 @@ impl Live {
         Self {
             on,
             width: width.max(20),
+            height: usize::MAX,
             paint,
             clock,
             began: clock(),
@@ -59,6 +77,7 @@ impl Live {
             drawn: 0,
             running: Vec::new(),
             planned: 0,
+            ended: 0,
             passed: 0,
             failed: 0,
             left_behind: 0,
@@ -70,14 +89,62 @@ impl Live {
         self.planned = scenarios;
     }
 
-    pub(super) fn begin(&mut self, at: At, name: String) {
-        self.running.push(Running { at, since: (self.clock)(), name, doing: String::new() });
+    /// From now on the terminal has so many columns and rows.
+    pub(super) fn fit(&mut self, width: usize, height: usize) {
+        (self.width, self.height) = (width.max(20), height);
     }
 
-    pub(super) fn doing(&mut self, at: At, doing: String) {
-        if let Some(running) = self.running.iter_mut().find(|own| own.at == at) {
-            running.doing = doing;
+    pub(super) fn begin(&mut self, at: At, name: String, place: String) {
+        let since = (self.clock)();
+        self.running.push(Running {
+            at,
+            since,
+            name,
+            place,
+            step: None,
+            step_place: String::new(),
+            waits: None,
+        });
+    }
+
+    /// The step or hook that runs from now on, and where it is written.
+    pub(super) fn step(&mut self, at: At, step: String, place: Option<String>) {
+        let now = (self.clock)();
+        if let Some(running) = self.find(at) {
+            running.step_place = place.map(|place| format!("  {place}")).unwrap_or_default();
+            (running.step, running.waits) = (Some((step, now)), None);
         }
+    }
+
+    /// What the step waits for and saw last.
+    pub(super) fn waits(&mut self, at: At, what: String) {
+        let now = (self.clock)();
+        if let Some(running) = self.find(at) {
+            // Each look says what it saw, also where that is nothing new.
+            let known = running.waits.take().filter(|(before, _)| *before == what);
+            running.waits = known.or(Some((what, now)));
+        }
+    }
+
+    fn find(&mut self, at: At) -> Option<&mut Running> {
+        self.running.iter_mut().find(|own| own.at == at)
+    }
+
+    /// Who waits for what, for somebody who asks.
+    pub(super) fn who_waits(&self) -> Vec<String> {
+        let now = (self.clock)();
+        let ago = |since: Instant| whole(now.saturating_duration_since(since));
+        let mut lines = vec![self.counter(now).trim_start().to_owned()];
+        for Running { since, name, place, step, step_place, waits, .. } in &self.running {
+            lines.push(format!("  {name}  {place}, for {}", ago(*since)));
+            if let Some((step, since)) = step {
+                lines.push(format!("    {step}{step_place}, for {}", ago(*since)));
+            }
+            if let Some((what, since)) = waits {
+                lines.push(format!("    waits for {what}, unchanged for {}", ago(*since)));
+            }
+        }
+        lines
     }
 
     pub(super) fn end(&mut self, at: At, verdict: &Verdict, will_be_retried: bool) {
@@ -85,6 +152,7 @@ impl Live {
         if will_be_retried {
             return;
         }
+        self.ended += 1;
         match verdict {
             Verdict::Passed => self.passed += 1,
             Verdict::Failed => self.failed += 1,
@@ -118,7 +186,7 @@ impl Live {
             return String::new();
         };
         self.told_at = now;
-        format!("  … {}: {}\n{}\n", longest.name, longest.doing, self.counter(now))
+        format!("  … {}: {}\n{}\n", longest.name, longest.doing(), self.counter(now))
     }
 
     /// The live lines anew, unless they were drawn just now.
@@ -152,10 +220,12 @@ impl Live {
     }
 
     fn lines(&self, now: Instant) -> Vec<String> {
-        let shown = self.running.iter().take(SHOWN);
+        // Below them: how many more there are, the counter, and the row of the cursor.
+        let room = SHOWN.min(self.height.saturating_sub(3));
+        let shown = self.running.iter().take(room);
         let mut lines: Vec<String> = shown.map(|own| self.running_line(own, now)).collect();
-        if self.running.len() > SHOWN {
-            let more = format!("  … and {} more", self.running.len() - SHOWN);
+        if self.running.len() > room {
+            let more = format!("  … and {} more", self.running.len() - room);
             lines.push(self.paint.quiet(&more));
         }
         lines.push(self.counter(now));
@@ -167,14 +237,19 @@ impl Live {
         let turning = TURNING[usize::try_from(turned % 10).unwrap_or(0)];
         let since = whole(now.saturating_duration_since(own.since));
         let room = self.width.saturating_sub(since.width() + 9);
-        let name_room = (room / 2).max(room.saturating_sub(own.doing.width()));
+        let name_room = (room / 2).max(room.saturating_sub(own.doing().width()));
         let name = fitted(&own.name, name_room);
         // The end of a wait's line is the state that was seen last.
-        let doing = squeezed(&own.doing, room.saturating_sub(name.width()));
+        let doing = squeezed(own.doing(), room.saturating_sub(name.width()));
         let plain = format!("  {turning} {name}  {doing}");
         let turning = self.paint.odd(turning);
         let line = format!("  {turning} {name}  {}", self.paint.quiet(&doing));
         ends_at(self.width - 1, &line, &plain, &since, str::to_owned)
+    }
+
+    /// How many are still to start.
+    fn queued(&self) -> usize {
+        self.planned.saturating_sub(self.ended + self.running.len())
     }
 
     fn counter(&self, now: Instant) -> String {
@@ -186,6 +261,7 @@ impl Live {
             (self.left_behind, "left something behind"),
             (self.skipped, "skipped"),
             (self.running.len(), "running"),
+            (self.queued(), "queued"),
         ];
         let told = counts.into_iter().filter(|&(count, _)| count > 0);
         parts.extend(told.map(|(count, what)| format!("{count} {what}")));

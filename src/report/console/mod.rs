@@ -5,6 +5,7 @@
 //! On a terminal a few lines at the bottom show what runs just now and what it waits for.
 
 mod ending;
+mod labels;
 mod lines;
 mod live;
 
@@ -15,10 +16,11 @@ use std::time::Instant;
 use anstream::ColorChoice;
 
 use super::failure::{self, indented};
-use super::fold::{At, Change, Run, Verdict};
+use super::fold::{At, Change, Run, Verdict, What};
 use super::text::{Paint, clean, clean_line};
 use crate::events::stream::{self, Event, Listener};
-use lines::{also, failed, finished};
+use labels::Labels;
+use lines::{Shape, also, failed, finished};
 use live::Live;
 
 /// How a [`Console`] tells.
@@ -33,23 +35,12 @@ pub struct Options {
     pub verbose: bool,
     /// Columns. Live lines are cut to it, times end at it (at most at column 100).
     pub width: usize,
-    /// The first lines: what runs against which target.
-    pub heading: Vec<String>,
-    /// The command that reruns a scenario if its `path:line` is appended, such as `whimbrel run`.
-    pub rerun_prefix: String,
 }
 
 impl Default for Options {
     /// Plain text for a log, 100 columns wide.
     fn default() -> Self {
-        Self {
-            colour: ColorChoice::Never,
-            live: false,
-            verbose: false,
-            width: 100,
-            heading: Vec::new(),
-            rerun_prefix: "whimbrel run".to_owned(),
-        }
+        Self { colour: ColorChoice::Never, live: false, verbose: false, width: 100 }
     }
 }
 
@@ -62,9 +53,10 @@ pub struct Console<W> {
     live: Live,
     /// The feature file whose name was printed last.
     under: Option<String>,
+    /// What lines call their feature files, where they do.
+    labels: Labels,
     /// For attempts that failed: up to which step they have been told.
     told: HashMap<At, usize>,
-    began: bool,
     ended: bool,
 }
 
@@ -75,16 +67,16 @@ impl<W: io::Write> Console<W> {
     }
 
     pub(super) fn with_clock(out: W, options: Options, clock: fn() -> Instant) -> Self {
-        let colour = matches!(options.colour, ColorChoice::Always | ColorChoice::AlwaysAnsi);
+        let paint = Paint::of(options.colour);
         Self {
             out,
-            paint: Paint(colour),
+            paint,
             run: Run::default(),
-            live: Live::new(options.live, options.width, Paint(colour), clock),
+            live: Live::new(options.live, options.width, paint, clock),
             options,
             under: None,
+            labels: Labels::default(),
             told: HashMap::new(),
-            began: false,
             ended: false,
         }
     }
@@ -114,37 +106,51 @@ impl<W: io::Write> Console<W> {
         if self.ended {
             return Ok(());
         }
-        let mut lines = self.beginning();
-        lines.extend(self.ending());
+        let lines = self.ending();
         self.print(&lines)
     }
 
-    fn beginning(&mut self) -> Vec<String> {
-        if std::mem::replace(&mut self.began, true) {
-            return Vec::new();
-        }
-        let heading = self.options.heading.iter();
-        heading.map(|line| clean_line(line)).collect()
+    /// From now on the terminal has so many columns and rows.
+    pub fn fit(&mut self, columns: usize, rows: usize) {
+        self.options.width = columns.max(20);
+        self.live.fit(columns, rows);
+    }
+
+    /// Tells who waits for what just now.
+    ///
+    /// # Errors
+    ///
+    /// If `out` can't be written.
+    pub fn tell_who_waits(&mut self) -> io::Result<()> {
+        let mut lines = vec![String::new(), self.paint.strong("Who waits for what")];
+        lines.extend(indented(2, self.live.who_waits()));
+        self.print(&lines)
     }
 
     fn ending(&mut self) -> Vec<String> {
         self.ended = true;
         self.live.stop();
-        ending::lines(&self.run, self.paint, &self.options.rerun_prefix)
+        ending::lines(&self.run, self.paint)
     }
 
     fn lines_for(&mut self, change: Change) -> Vec<String> {
         match change {
+            Change::Introduced => self.run.about.heading.iter().map(|it| clean_line(it)).collect(),
             Change::Began(at) => {
                 if let Some((scenario, _)) = self.run.at(at) {
-                    self.live.begin(at, clean_line(&scenario.title));
+                    let place = clean_line(&scenario.place.to_string());
+                    self.live.begin(at, clean_line(&scenario.title), place);
                 }
                 Vec::new()
             }
             Change::StepBegan(at, step) => {
                 if let Some((_, attempt)) = self.run.at(at) {
-                    let doing = clean_line(&attempt.steps[step].sentence());
-                    self.live.doing(at, doing);
+                    let step = &attempt.steps[step];
+                    let place = match &step.what {
+                        What::Step { place, .. } => Some(clean_line(&place.to_string())),
+                        What::Hook { .. } => None,
+                    };
+                    self.live.step(at, clean_line(&step.sentence()), place);
                 }
                 Vec::new()
             }
@@ -167,9 +173,9 @@ impl<W: io::Write> Console<W> {
         if !own.failed() || own.left_something() || self.told.contains_key(&at) {
             return Vec::new();
         }
-        let lines = failed(scenario, attempt, at, self.paint, self.column());
-        let uri = scenario.place.uri.clone();
-        let feature = scenario.feature.clone();
+        let shape = shape(&mut self.labels, &self.run, &self.options, at);
+        let lines = failed(scenario, attempt, at, &shape);
+        let (uri, feature) = (scenario.place.uri.clone(), scenario.feature.clone());
         self.told.insert(at, step + 1);
         self.under(&uri, &feature, lines)
     }
@@ -178,17 +184,16 @@ impl<W: io::Write> Console<W> {
         let Some((scenario, attempt)) = self.run.at(at) else {
             return Vec::new();
         };
-        let (paint, column) = (self.paint, self.column());
+        let paint = self.paint;
+        let shape = shape(&mut self.labels, &self.run, &self.options, at);
         let verdict = attempt.verdict();
         let mut lines = match (&verdict, self.told.get(&at)) {
             (Verdict::Failed | Verdict::LeftBehind, Some(&told)) => {
                 also(scenario, attempt, told, paint)
             }
-            (Verdict::Failed | Verdict::LeftBehind, None) => {
-                failed(scenario, attempt, at, paint, column)
-            }
+            (Verdict::Failed | Verdict::LeftBehind, None) => failed(scenario, attempt, at, &shape),
             (verdict, _) => {
-                let mut lines = vec![finished(scenario, attempt, at, verdict, paint, column)];
+                let mut lines = vec![finished(scenario, attempt, at, verdict, &shape)];
                 if self.options.verbose {
                     lines.extend(indented(6, failure::steps(attempt, 0, paint)));
                 }
@@ -247,20 +252,21 @@ impl<W: io::Write> Console<W> {
         block.into_iter().chain(indented(4, text)).collect()
     }
 
-    /// `lines`, after their feature's name unless it stands above already.
+    /// `lines`, after their feature's name unless it stands above already, or in each line.
     fn under(&mut self, uri: &str, feature: &str, mut lines: Vec<String>) -> Vec<String> {
-        if lines.is_empty() || self.under.as_deref() == Some(uri) {
+        let labelled = self.run.about.side_by_side && self.labels.of(&self.run, uri).is_some();
+        let above = if labelled { "" } else { uri };
+        if lines.is_empty() || self.under.as_deref() == Some(above) {
             return lines;
         }
-        self.under = Some(uri.to_owned());
-        let (name, file) = (clean_line(feature), clean_line(uri));
-        let title = format!("{}  {}", self.paint.strong(&name), self.paint.quiet(&file));
-        lines.splice(0..0, [String::new(), title]);
+        self.under = Some(above.to_owned());
+        lines.insert(0, String::new());
+        if !labelled {
+            let (name, file) = (clean_line(feature), clean_line(uri));
+            let title = format!("{}  {}", self.paint.strong(&name), self.paint.quiet(&file));
+            lines.insert(1, title);
+        }
         lines
-    }
-
-    fn column(&self) -> usize {
-        self.options.width.min(100)
     }
 
     fn print(&mut self, lines: &[String]) -> io::Result<()> {
@@ -282,21 +288,40 @@ impl<W: io::Write> Console<W> {
     }
 }
 
+/// How the line of an attempt is laid out.
+fn shape(labels: &mut Labels, run: &Run, options: &Options, at: At) -> Shape {
+    let uri = run.at(at).map(|(scenario, _)| scenario.place.uri.as_str());
+    let uri = uri.filter(|_| run.about.side_by_side);
+    Shape {
+        label: uri.and_then(|uri| labels.of(run, uri)).map(str::to_owned),
+        paint: Paint::of(options.colour),
+        column: options.width.min(100),
+        cuts: options.live,
+    }
+}
+
 impl<W: io::Write> Listener for Console<W> {
     fn hear(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Said(envelope) => {
-                let mut lines = self.beginning();
                 let change = self.run.hear(envelope);
                 self.live.planned(self.run.scenarios.len());
-                lines.extend(self.lines_for(change));
+                let lines = self.lines_for(change);
                 self.print(&lines)
             }
             Event::Waiting { test_case_started_id, what } => {
                 if let Some(at) = self.run.attempt_of(test_case_started_id) {
-                    self.live.doing(at, clean_line(what));
+                    self.live.waits(at, clean_line(what));
                 }
                 self.print(&[])
+            }
+            Event::Noted(text) => {
+                let lines = clean(text).lines().map(str::to_owned).collect();
+                let mut lines: Vec<String> = indented(2, lines).collect();
+                if let Some(first) = lines.first_mut() {
+                    *first = self.paint.odd(first);
+                }
+                self.print(&lines)
             }
         }
     }

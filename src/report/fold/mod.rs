@@ -10,8 +10,10 @@ mod summary;
 use std::collections::HashMap;
 
 use super::text::between;
+use crate::events::evidence::About;
 use crate::events::messages::run as said;
 use crate::events::messages::{Envelope, Pickle, TestStepResult};
+use crate::events::stream;
 use documents::{Documents, place};
 
 pub use model::{Attempt, Evidence, Place, RunHook, RunProblem, Scenario, Step, Verdict, What};
@@ -22,8 +24,12 @@ pub use summary::{Counts, Skips, Summary};
 pub struct Run {
     /// When the run began.
     pub started: Option<said::Timestamp>,
+    /// When the last thing was said that has a time.
+    pub last_heard: Option<said::Timestamp>,
     /// How the run ended; `None` while it runs, and for ever if it was killed.
     pub finished: Option<said::TestRunFinished>,
+    /// What the run said of itself before it began.
+    pub about: About,
     /// The program that ran, with its version.
     pub implementation: Option<said::Product>,
     /// The selected scenarios in the order of the plan; an outline's rows are scenarios each.
@@ -56,6 +62,8 @@ struct Index {
 pub enum Change {
     /// Nothing that needs telling at once.
     Nothing,
+    /// The run said what it is: [`Run::about`].
+    Introduced,
     /// An attempt at a scenario began.
     Began(At),
     /// A step or hook of a scenario began (its index).
@@ -95,6 +103,7 @@ impl Run {
 
     /// Folds one more message in, and says what it changed.
     pub fn hear(&mut self, envelope: &Envelope) -> Change {
+        self.last_heard = envelope.timestamp().or(self.last_heard);
         match envelope {
             Envelope::TestCase(case) => self.plan(case),
             Envelope::TestCaseStarted(started) => return self.begin(started),
@@ -127,12 +136,9 @@ impl Run {
         Some(between(self.started?, self.finished.as_ref()?.timestamp))
     }
 
-    /// How long the run was heard of: until its end, or the last thing that a scenario said.
+    /// How long the run was heard of: until its end, or the last thing that it said.
     pub fn lasted(&self) -> Option<std::time::Duration> {
-        let began = self.started?;
-        let attempts = self.scenarios.iter().flat_map(|own| &own.attempts);
-        let heard = attempts.map(|own| between(began, own.started) + own.took());
-        self.took().or_else(|| heard.max())
+        Some(between(self.started?, self.last_heard?))
     }
 
     /// The attempt of a `testCaseStarted` id.
@@ -234,6 +240,10 @@ impl Run {
         let step = attachment.test_step_id.as_deref();
         let evidence = Evidence::from(attachment);
         let Some(at) = case.and_then(|case| self.attempt_of(case)) else {
+            if let Some(about) = evidence.json(stream::ABOUT) {
+                self.about = about;
+                return Change::Introduced;
+            }
             self.evidence.push(evidence);
             return Change::RunAttached;
         };

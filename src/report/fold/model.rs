@@ -270,12 +270,13 @@ impl Step {
 
     /// The waits that it attached.
     pub fn timelines(&self) -> impl Iterator<Item = Timeline> {
-        self.json(stream::TIMELINE)
+        self.evidence.iter().filter_map(|own| own.json(stream::TIMELINE))
     }
 
     /// The requests that it attached.
     pub fn exchanges(&self) -> impl Iterator<Item = ExchangeLine> {
-        self.json::<Vec<ExchangeLine>>(stream::EXCHANGES).flatten()
+        let lists = self.evidence.iter().filter_map(|own| own.json(stream::EXCHANGES));
+        lists.flat_map(|list: Vec<ExchangeLine>| list)
     }
 
     /// The lines that it logged.
@@ -288,13 +289,6 @@ impl Step {
 
     pub(super) fn is_for(&self, pickle_step_id: &str) -> bool {
         self.pickle_step_id.as_deref() == Some(pickle_step_id)
-    }
-
-    /// What can't be read is passed over: a report never fails over its evidence.
-    fn json<T: serde::de::DeserializeOwned>(&self, media_type: &str) -> impl Iterator<Item = T> {
-        let own = self.evidence.iter();
-        own.filter(move |own| own.media_type == media_type && !own.is_base64)
-            .filter_map(|own| serde_json::from_str(&own.body).ok())
     }
 }
 
@@ -309,6 +303,15 @@ pub struct Evidence {
     pub body: String,
     /// Whether the body is Base64.
     pub is_base64: bool,
+}
+
+impl Evidence {
+    /// The body, if it is of this type. What can't be read is passed over: a report never fails
+    /// over its evidence.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self, media_type: &str) -> Option<T> {
+        let readable = self.media_type == media_type && !self.is_base64;
+        readable.then(|| serde_json::from_str(&self.body).ok()).flatten()
+    }
 }
 
 impl From<&Attachment> for Evidence {

@@ -20,14 +20,7 @@ fn told(script: &Script, options: Options) -> String {
 }
 
 fn plain(script: &Script) -> String {
-    told(script, with_heading())
-}
-
-fn with_heading() -> Options {
-    Options {
-        heading: vec!["whimbrel 0.1.0 on the embedded cloud, Nova 34.0.0".to_owned()],
-        ..Options::default()
-    }
+    told(script, Options::default())
 }
 
 #[test]
@@ -60,6 +53,33 @@ fn a_name_can_not_move_the_cursor() {
 #[test]
 fn whoever_finishes_first_is_told_first() {
     assert_snapshot!(plain(&samples::interleaved()));
+}
+
+#[test]
+fn side_by_side_each_line_tells_its_file() {
+    assert_snapshot!(plain(&samples::interleaved().side_by_side()));
+}
+
+#[test]
+fn one_file_has_one_heading_also_side_by_side() {
+    let mut script = Script::begun();
+    for name in ["One", "Two"] {
+        let mut case = script.plan(samples::BOOT.0, "Boot", name, &["When it runs"]);
+        script.pass(&mut case, 10);
+    }
+    script.over(true);
+    let headed = plain(&script);
+    assert_eq!(plain(&script.side_by_side()), headed);
+}
+
+#[test]
+fn what_is_noted_stands_between_what_is_told() {
+    let script = samples::interleaved();
+    let mut out = Vec::new();
+    let mut console = Console::new(&mut out, Options::default());
+    console.hear(&script.events[0]).unwrap();
+    console.hear(&Event::Noted("stalled: One\n  When it \u{1b}[2Jmoves".to_owned())).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "  stalled: One\n    When it moves\n");
 }
 
 #[test]
@@ -127,7 +147,7 @@ fn a_failure_is_told_before_clean_up_has_ended() {
     let failing = |event: &Event| match event {
         Event::Said(said) => matches!(said.as_ref(), Envelope::TestStepFinished(finished)
             if finished.test_step_result.status == Status::Failed),
-        Event::Waiting { .. } => false,
+        Event::Waiting { .. } | Event::Noted(_) => false,
     };
     let failed = script.events.iter().position(failing).unwrap();
     let mut out = Vec::new();
@@ -142,7 +162,7 @@ fn a_failure_is_told_before_clean_up_has_ended() {
 #[test]
 fn colour_adds_nothing_but_colour() {
     for script in [samples::red(), samples::outlines(), samples::killed()] {
-        let coloured = Options { colour: ColorChoice::Always, ..with_heading() };
+        let coloured = Options { colour: ColorChoice::Always, ..Options::default() };
         let coloured = told(&script, coloured);
         assert!(coloured.contains("\u{1b}["));
         let stripped = anstream::adapter::strip_str(&coloured).to_string();

@@ -82,6 +82,67 @@ fn below_what_is_told_stands_what_runs() {
 }
 
 #[test]
+fn whoever_asks_is_told_who_waits_for_what() {
+    let script = samples::interleaved();
+    let mut out = Vec::new();
+    PASSED.set(Duration::ZERO);
+    let mut console = Console::with_clock(&mut out, Options::default(), clock);
+    let waits =
+        script.events.iter().position(|event| matches!(event, Event::Waiting { .. })).unwrap();
+    for event in &script.events[..=waits] {
+        PASSED.set(PASSED.get() + Duration::from_secs(3));
+        console.hear(event).unwrap();
+    }
+    PASSED.set(PASSED.get() + Duration::from_secs(63));
+    console.hear(&script.events[waits]).unwrap();
+    console.tell_who_waits().unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn a_low_terminal_shows_no_more_than_it_has_rows() {
+    let script = samples::interleaved();
+    let waits = script.events.iter().position(|event| matches!(event, Event::Waiting { .. }));
+    let mut out = Vec::new();
+    PASSED.set(Duration::ZERO);
+    let options = Options { live: true, ..Options::default() };
+    let mut console = Console::with_clock(&mut out, options, clock);
+    console.fit(40, 4);
+    for event in &script.events[..=waits.unwrap()] {
+        PASSED.set(PASSED.get() + Duration::from_secs(1));
+        console.hear(event).unwrap();
+    }
+    let mut screen = Screen::default();
+    screen.show(&String::from_utf8(out).unwrap());
+    // The heading has scrolled away.
+    let lines = screen.lines.iter().filter(|line| !line.is_empty()).skip(1);
+    let lines: Vec<&String> = lines.collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[1], "  … and 1 more");
+    assert!(lines.iter().all(|line| line.chars().count() <= 40), "{lines:?}");
+}
+
+#[test]
+fn on_a_narrow_terminal_no_line_of_what_passed_is_broken() {
+    let script = samples::interleaved().side_by_side();
+    let mut out = Vec::new();
+    let options = Options { live: true, width: 44, ..Options::default() };
+    let mut console = Console::with_clock(&mut out, options, clock);
+    for event in &script.events {
+        console.hear(event).unwrap();
+    }
+    let mut screen = Screen::default();
+    screen.show(&String::from_utf8(out).unwrap());
+    let passed: Vec<&String> = screen.lines.iter().filter(|it| it.contains("✔ together")).collect();
+    insta::assert_debug_snapshot!(passed, @r#"
+    [
+        "  ✔ together     Two instances beco…  153 ms",
+        "  ✔ together     Three instances bec…  18 ms",
+    ]
+    "#);
+}
+
+#[test]
 fn at_the_end_only_the_report_stands() {
     let script = samples::interleaved();
     let screen = screen_after(&script, script.events.len());

@@ -2,6 +2,7 @@
 
 mod console;
 mod fold;
+mod github;
 mod junit;
 mod live;
 mod samples;

@@ -15,7 +15,7 @@ use self::toy::{Toy, Toys};
 use super::source::embedded;
 use super::{
     Catalogue, Fit, Input, Library, Order, Outcome, Plan, Selection, SelectionError, Settings,
-    cancel, run,
+    Take, cancel, run,
 };
 use crate::events::messages::Envelope;
 use crate::events::messages::run::{Status, TestStep, TestStepFinished};
@@ -35,6 +35,7 @@ struct Play<'a> {
 struct Played {
     outcome: Outcome,
     said: Vec<Envelope>,
+    noted: Vec<String>,
     /// What steps and hooks wrote down, in the order in which they ran.
     journal: Vec<String>,
 }
@@ -66,7 +67,13 @@ impl<'a> Play<'a> {
         let mut plan = Plan::new(library, &selection, &Catalogue::new(), self.order)?;
         plan.fit(|scenario| {
             let is = |tag| scenario.tags().any(|it| it == tag);
-            Fit { skip: is("@moon").then(|| "there is no moon here".to_owned()), alone: is("@big") }
+            let amount = |tag: &str| tag.strip_prefix("@takes-").and_then(|it| it.parse().ok());
+            let take = |amount| Take { resource: "room".to_owned(), amount };
+            Fit {
+                skip: is("@moon").then(|| "there is no moon here".to_owned()),
+                alone: is("@big"),
+                takes: scenario.tags().filter_map(amount).map(take).collect(),
+            }
         });
         Ok(plan)
     }
@@ -87,15 +94,16 @@ impl<'a> Play<'a> {
         );
         // Other tests of this process panic on purpose while this one runs.
         outcome.internal_errors.retain(|error| error.contains("src/runner/tests/"));
-        let said = receiver
-            .try_iter()
-            .filter_map(|event| match event {
-                Event::Said(envelope) => Some(*envelope),
-                Event::Waiting { .. } => None,
-            })
-            .collect();
+        let (mut said, mut noted) = (Vec::new(), Vec::new());
+        for event in receiver.try_iter() {
+            match event {
+                Event::Said(envelope) => said.push(*envelope),
+                Event::Noted(text) => noted.push(text),
+                Event::Waiting { .. } => {}
+            }
+        }
         let journal = journal.lock().unwrap().clone();
-        Played { outcome, said, journal }
+        Played { outcome, said, noted, journal }
     }
 
     fn hurried(mut self) -> Self {

@@ -6,7 +6,8 @@ use gherkin::{Step, StepType};
 use super::{Play, Toy, feature};
 use crate::events::messages::Envelope;
 use crate::runner::catalogue::Found;
-use crate::runner::{Catalogue, Problem, Selection};
+use crate::runner::source::embedded;
+use crate::runner::{Catalogue, Library, Order, Plan, Problem, Remembered, Selection};
 
 const OUTLINE: &str = "\
 Feature: toys
@@ -142,7 +143,8 @@ fn undefined_and_ambiguous_steps_are_reported_together_before_anything_runs() {
         panic!("not undefined: {clam:?}");
     };
     assert_eq!(step, "Given a clam start");
-    assert_eq!(places, &["features/toys.feature:6", "features/toys.feature:10"]);
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    assert_eq!(places, ["features/toys.feature:6:2", "features/toys.feature:10:2"]);
     assert_eq!(nearest[0].0, "a calm start");
     assert!(nearest[0].1.starts_with("src/runner/tests/toy.rs:"));
     let Problem::Ambiguous { matches, .. } = doubly else {
@@ -150,6 +152,28 @@ fn undefined_and_ambiguous_steps_are_reported_together_before_anything_runs() {
     };
     let sentences: Vec<&str> = matches.iter().map(|(sentence, _)| &**sentence).collect();
     assert_eq!(sentences, ["it is … defined", "it is doubly defined"]);
+    let doubly = doubly.to_string();
+    let doubly: Vec<&str> =
+        doubly.lines().map(|line| line.split("  (").next().unwrap_or("")).collect();
+    insta::assert_snapshot!(doubly.join("\n"), @r"
+    features/toys.feature:7:2: `When it is doubly defined` is defined more than once
+       |
+     7 |  When it is doubly defined
+       |  ^
+       = defined by
+           it is … defined
+           it is doubly defined
+    ");
+    insta::assert_snapshot!(pigs, @r#"
+    features/toys.feature:8:2: no step is defined for `Then pigs fly`
+       |
+     8 |  Then pigs fly
+       |  ^
+       = nothing is like it; a definition could start with
+           #[then(expr = "pigs fly")]
+           async fn pigs_fly(world: &mut World) {
+           }
+    "#);
     assert!(pigs.to_string().contains("#[then(expr = \"pigs fly\")]"), "{pigs}");
 
     let statuses: Vec<String> =
@@ -165,6 +189,55 @@ fn undefined_and_ambiguous_steps_are_reported_together_before_anything_runs() {
     );
     let suggested = played.said.iter().filter(|it| matches!(it, Envelope::Suggestion(_)));
     assert_eq!(suggested.count(), 3);
+}
+
+#[test]
+fn a_tag_that_names_no_group_is_refused_with_all_its_places() {
+    let played = feature(&[
+        "@group(Big)\nScenario: one\n Given a calm start",
+        "@grouped @x @group(Big) # as above\nScenario: two\n Given a calm start",
+        "@group(fine-1)\nScenario: three\n Given a calm start",
+    ])
+    .go();
+    assert_eq!(played.journal, [""; 0]);
+    let problems: Vec<String> = played.outcome.problems.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(problems.join("\n"), @r"
+    features/toys.feature:3:1: `@group(Big)` names no group
+       |
+     3 | @group(Big)
+       | ^
+       = write @group(NAME); the name takes lower-case letters, digits and dashes, beginning with a letter
+       = also at features/toys.feature:6:13
+    ");
+    for tag in ["@group", "@group()", "@group(a", "@group(a_b)"] {
+        let scenario = format!("{tag}\nScenario: one\n Given a calm start");
+        assert_eq!(feature(&[&scenario]).go().outcome.problems.len(), 1, "{tag}");
+    }
+}
+
+#[test]
+fn what_failed_before_is_found_again_although_lines_have_moved() {
+    let text =
+        "Feature: f\n\n Scenario: a\n  Given a calm start\n Scenario: b\n  Given a calm start\n";
+    let mut play = Play::new(text);
+    play.files.push(("features/other.feature", text.to_owned()));
+    let remembered = |path: &str, line, name: &str| Remembered {
+        path: path.to_owned(),
+        line,
+        name: name.to_owned(),
+    };
+    let before = [
+        remembered("features/toys.feature", 9, "b"),
+        remembered("features/toys.feature", 3, "c"),
+        remembered("features/gone.feature", 3, "a"),
+    ];
+    let tree = play.files.iter().map(|(uri, text)| (*uri, text.as_str()));
+    let mut library = Library::read(embedded(tree, &[]).expect("all is taken"));
+    assert_eq!(library.keep_only(&before), [&before[1], &before[2]]);
+    let plan = Plan::new(library, &Selection::default(), &Catalogue::<Toy>::new(), Order::Written)
+        .unwrap();
+    let places: Vec<String> = plan.scenarios().map(|it| it.place()).collect();
+    assert_eq!(places, ["features/toys.feature:5"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cucumber::gherkin::Step;
@@ -135,6 +136,25 @@ async fn panics(_world: &mut Toy) {
 async fn hangs(world: &mut Toy) {
     world.note("hangs");
     std::future::pending::<()>().await;
+}
+
+/// The line of its attribute, which a stall names.
+pub(super) const BLOCKING_LINE: u32 = line!() + 1;
+#[when(expr = "it keeps its thread for {int} ms")]
+async fn blocks(_world: &mut Toy, millis: u64) {
+    let (_say, hear) = std::sync::mpsc::channel::<()>();
+    let waited = hear.recv_timeout(Duration::from_millis(millis));
+    assert!(waited.is_err(), "nobody says anything");
+}
+
+#[when(expr = "no more than {int} run")]
+async fn no_more_run(world: &mut Toy, most: usize) {
+    let running = world.shared().running.load(Ordering::SeqCst);
+    assert!(running <= most, "{running} run");
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+        assert!(world.shared().running.load(Ordering::SeqCst) <= most, "more have come");
+    }
 }
 
 #[when("it finds the toy too old")]

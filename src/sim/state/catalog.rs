@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::placement::Resources;
 use crate::events::names::{ComputeName, ServerId};
 use crate::sim::ids;
+use crate::sim::stock::{Stock, StockedImage};
 
 /// A flavor.
 #[derive(Clone, Debug)]
@@ -135,6 +136,17 @@ pub struct KeyPair {
     pub created: Duration,
 }
 
+fn image(stocked: &StockedImage) -> Image {
+    Image {
+        id: ids::uuid(),
+        name: stocked.name.clone(),
+        status: stocked.status,
+        min_ram: stocked.min_ram,
+        min_disk: stocked.min_disk,
+        size: stocked.size,
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -155,25 +167,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// What a new cloud has: five flavors, five images of which three can be booted, two networks.
-    pub fn stocked(admin_project: &str) -> Self {
+    /// What a new cloud has of its `stock`.
+    pub fn stocked(stock: &Stock, admin_project: &str) -> Self {
         let mut catalog = Self::default();
-        let gib = 1024;
-        for (name, vcpus, ram, disk) in [
-            ("tiny", 1, 64, 1),
-            ("small", 1, 512, 5),
-            ("medium", 2, gib, 10),
-            ("large", 4, 4 * gib, 20),
-            ("huge", 8, 16 * gib, 80),
-        ] {
-            let id = (catalog.flavors.len() + 1).to_string();
+        for flavor in &stock.flavors {
             catalog.add_flavor(Flavor {
                 number: 0,
-                id,
-                name: name.to_owned(),
-                vcpus,
-                ram,
-                disk,
+                id: flavor.id.clone(),
+                name: flavor.name.clone(),
+                vcpus: flavor.vcpus,
+                ram: flavor.ram,
+                disk: flavor.disk,
                 ephemeral: 0,
                 swap: 0,
                 public: true,
@@ -182,28 +186,16 @@ impl Catalog {
                 access: BTreeSet::new(),
             });
         }
-        for (name, status, min_ram, min_disk, mib) in [
-            ("guest-minimal", "active", 0, 1, Some(16)),
-            ("guest-minimal-alt", "active", 0, 1, Some(16)),
-            ("guest-desktop", "active", 1024, 10, Some(900)),
-            ("guest-unfinished", "queued", 0, 0, None),
-            ("guest-withdrawn", "deactivated", 0, 1, Some(16)),
-        ] {
-            let size = mib.map(|mib: u64| mib << 20);
-            let (id, name) = (ids::uuid(), name.to_owned());
-            catalog.images.push(Image { id, name, status, min_ram, min_disk, size });
-        }
-        for (name, shared, external, prefix) in
-            [("shared", true, false, [10, 20]), ("public", false, true, [10, 30])]
-        {
+        catalog.images = stock.images.iter().map(image).collect();
+        for (network, second) in stock.networks.iter().zip((20..=u8::MAX).step_by(10)) {
             catalog.networks.push(Network {
                 id: ids::uuid(),
-                name: name.to_owned(),
+                name: network.name.clone(),
                 project: admin_project.to_owned(),
-                shared,
-                external,
+                shared: network.shared,
+                external: network.external,
                 subnet: ids::uuid(),
-                prefix,
+                prefix: [10, second],
             });
         }
         catalog

@@ -130,6 +130,18 @@ impl Computes {
             .map_or(DEFAULT_ZONE, String::as_str)
     }
 
+    /// Puts the computes into zones in turn, by an aggregate each.
+    pub fn deal_out_to(&mut self, zones: &[String]) {
+        let hosts: Vec<ComputeName> = self.hosts().map(|service| service.host.clone()).collect();
+        for (turn, zone) in zones.iter().enumerate() {
+            let number = self.add_aggregate(zone.clone(), Some(zone.clone()), Duration::ZERO);
+            let own = hosts.iter().skip(turn).step_by(zones.len()).cloned().collect();
+            if let Some(aggregate) = self.aggregates.get_mut(&number) {
+                aggregate.hosts = own;
+            }
+        }
+    }
+
     /// Makes an aggregate and returns its number.
     pub fn add_aggregate(&mut self, name: String, zone: Option<String>, now: Duration) -> u64 {
         self.last_aggregate += 1;

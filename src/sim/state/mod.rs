@@ -112,12 +112,13 @@ impl State {
             computes.add("nova-compute", name.clone());
             placement.add(name, settings.compute_size);
         }
+        computes.deal_out_to(&settings.zones);
         Self {
             now: Duration::ZERO,
             epoch: jiff::Timestamp::now(),
+            catalog: Catalog::stocked(&settings.stock, &admin),
             settings: Arc::new(settings),
             identity,
-            catalog: Catalog::stocked(&admin),
             computes,
             placement,
             servers: Servers::default(),

@@ -6,19 +6,21 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, but not themselves ones")]
 
 mod process;
+mod proxy;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use whimbrel::sim::{Account, Control, LogLine, Quotas, Settings, Snapshot};
 
 use crate::sim_client::Sim;
 
 pub use process::{Ended, Running, until};
+pub use proxy::{Proxy, Way};
 
 /// Short paces, so that tests are; each can be overridden by a flag `--set`.
 const SETTINGS: &str = r#"
@@ -100,7 +102,8 @@ impl Folder {
         let Ok(entries) = std::fs::read_dir(self.path().join(".whimbrel")) else {
             return Vec::new();
         };
-        entries.map(|entry| entry.unwrap().path()).collect()
+        let all = entries.map(|entry| entry.unwrap().path());
+        all.filter(|path| path.extension().is_some_and(|it| it == "jsonl")).collect()
     }
 }
 
@@ -150,6 +153,20 @@ impl Bench {
     /// What the cloud holds, by its own account.
     pub fn snapshot(&self) -> Snapshot {
         self.sim.cloud.snapshot()
+    }
+
+    /// Puts a proxy between the binary and the cloud; see [`Proxy`].
+    pub fn behind(
+        &self,
+        way: impl Fn(usize, &str, &str) -> Way + Send + Sync + 'static,
+        change: impl Fn(&str, &mut Value) + Send + Sync + 'static,
+    ) -> Proxy {
+        let cloud = self.sim.cloud.address();
+        let proxy = self.block_on(Proxy::start(cloud, self.sim.http.clone(), way, change));
+        let own = self.folder.read("clouds.yaml");
+        let between = own.replace(&cloud.to_string(), &proxy.address.to_string());
+        self.folder.write("clouds.yaml", &between);
+        proxy
     }
 
     /// Does something with the cloud's HTTP API, by a client that is not ours.

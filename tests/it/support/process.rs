@@ -82,6 +82,20 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// `kill -9` as soon as `met`; `false` if it has ended by itself before.
+    pub fn kill_when(mut self, met: impl Fn() -> bool) -> bool {
+        let began = Instant::now();
+        while !met() {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            assert!(began.elapsed() < PATIENCE, "it neither ends nor comes to where it is killed");
+            nap();
+        }
+        self.kill();
+        true
+    }
+
     /// Waits until it has written this on its standard error.
     pub fn until_it_says(&self, text: &str) {
         let said = || self.pipes.as_ref().map_or_else(String::new, |(_, err)| err.now());

@@ -39,6 +39,39 @@ pypi() {
   fi
 }
 
+# npm NAME PACKAGE@MAJOR...: sets and exports MODULES to a folder of node modules that has the newest
+# of these; it is made once and kept under target/.
+npm() {
+  local name=$1 wanted
+  shift
+  wanted="$*"
+  export MODULES=$target/judges/$name/node_modules
+  [[ $(cat "$MODULES/complete" 2>/dev/null) == "$wanted" ]] && return
+  # Where npm did not come from Debian, Debian's would come on top of it.
+  type -P npm >/dev/null || debian nodejs npm
+  rm -rf "${MODULES%/*}"
+  mkdir -p "${MODULES%/*}"
+  if ! { (cd "${MODULES%/*}" && echo '{"private": true}' >package.json &&
+    command npm install --silent --no-audit --no-fund "$@") && echo "$wanted" >"$MODULES/complete"; } >&2; then
+    echo "cannot install $wanted for $name" >&2
+    echo "0 passed, 1 failed"
+    exit 1
+  fi
+}
+
+# Sets and exports BROWSER to Chromium, or to the Chrome that is there already.
+browser() {
+  local name
+  for name in chromium google-chrome; do
+    BROWSER=$(command -v "$name") && break
+  done
+  if [[ -z ${BROWSER:-} ]]; then
+    debian chromium
+    BROWSER=/usr/bin/chromium
+  fi
+  export BROWSER
+}
+
 # Sets and exports WHIMBREL_BIN: what it says already, or what cargo builds now.
 whimbrel() {
   if [[ -z ${WHIMBREL_BIN:-} ]]; then

@@ -4,7 +4,7 @@ mod plan;
 
 use std::collections::HashMap;
 
-use crate::events::evidence::{ExchangeLine, SeenState, Timeline};
+use crate::events::evidence::{About, ExchangeLine, SeenState, Timeline};
 use crate::events::messages::run::{
     Attachment, Exception, Hook, HookType, Meta, ParseError, Product, SourceReference,
     TestCaseFinished, TestCaseStarted, TestRunFinished, TestRunHookFinished, TestRunHookStarted,
@@ -91,7 +91,19 @@ impl Script {
         }
         script.hook("open the target", Some(HookType::BeforeTestRun), 30);
         script.say(Envelope::TestRunStarted(TestRunStarted { timestamp: script.now(), id: None }));
+        script.say(about(false));
         script
+    }
+
+    /// The same, told by a run whose scenarios end in turn.
+    pub fn side_by_side(mut self) -> Self {
+        let told = |event: &&mut Event| match event {
+            Event::Said(said) => **said == about(false),
+            _ => false,
+        };
+        let event = self.events.iter_mut().find(told).expect("every script has one");
+        *event = Event::Said(Box::new(about(true)));
+        self
     }
 
     pub fn say(&mut self, envelope: Envelope) {
@@ -102,7 +114,7 @@ impl Script {
     pub fn envelopes(&self) -> Vec<Envelope> {
         let said = self.events.iter().filter_map(|event| match event {
             Event::Said(envelope) => Some(envelope.as_ref().clone()),
-            Event::Waiting { .. } => None,
+            Event::Waiting { .. } | Event::Noted(_) => None,
         });
         said.collect()
     }
@@ -245,6 +257,7 @@ impl Script {
                 path: path.to_owned(),
                 outcome: outcome.to_owned(),
                 duration_ms: 9 + at_ms % 7,
+                held_ms: 0,
                 request_id: (!id.is_empty()).then(|| id.to_owned()),
                 microversion: compute.then(|| "2.96".to_owned()),
             }
@@ -323,4 +336,18 @@ fn source(uri: &str, line: u32) -> SourceReference {
 
 fn at(line: u32) -> Location {
     Location { line, column: None }
+}
+
+/// What the run says of itself.
+fn about(side_by_side: bool) -> Envelope {
+    let about = About {
+        heading: vec!["whimbrel 0.1.0 on the embedded cloud, Nova 34.0.0".to_owned()],
+        side_by_side,
+        ..About::default()
+    };
+    Envelope::Attachment(Attachment {
+        body: about.to_json(),
+        media_type: stream::ABOUT.to_owned(),
+        ..Attachment::default()
+    })
 }

@@ -1,5 +1,7 @@
 //! Files and variables in, entries and errors out.
 
+mod values;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -194,6 +196,9 @@ fn values_under_auth_stay_as_they_are_written() {
         ("1_000", "1_000", Some("a number")),
         ("yes", "yes", Some("a truth value")),
         ("2026-11-23", "2026-11-23", Some("a date")),
+        ("12:30:45", "12:30:45", Some("a number")),
+        ("12:x", "12:x", None),
+        ("a:30", "a:30", None),
         ("'1e5'", "1e5", None),
         ("\"a\\tb\"", "a\tb", None),
         ("plain words", "plain words", None),
@@ -271,102 +276,6 @@ fn at_the_top_a_project_wins_over_auth_and_a_user_does_not() {
     assert_eq!(entry.scope, Scope::Project(named("top", Domain::Id("default".to_owned()))));
     assert!(
         matches!(&entry.credential, Credential::Password { user: Owned::Name { name, .. }, .. } if name == "me")
-    );
-}
-
-#[test]
-fn application_credentials_and_tokens_are_read() {
-    let text = "
-clouds:
-  by-id:
-    auth_type: v3applicationcredential
-    auth: {auth_url: 'http://c/', application_credential_id: ac, application_credential_secret: s}
-  by-name:
-    auth_type: v3applicationcredential
-    auth: {auth_url: 'http://c/', application_credential_name: n, application_credential_secret: s, user_id: u}
-  token:
-    auth_type: token
-    auth: {auth_url: 'http://c/', token: t, project_id: p}
-";
-    let place = clouds_yaml(text);
-    let credential = |name: &str| match place.cloud(name).credential {
-        Credential::ApplicationCredential { credential, secret } => {
-            (credential, secret.expose().to_owned())
-        }
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(credential("by-id"), (ApplicationCredential::Id("ac".to_owned()), "s".to_owned()));
-    let by_name =
-        ApplicationCredential::Name { name: "n".to_owned(), user: Owned::Id("u".to_owned()) };
-    assert_eq!(credential("by-name").0, by_name);
-    let token = place.cloud("token");
-    assert!(matches!(&token.credential, Credential::Token(token) if token.expose() == "t"));
-    assert_eq!(token.scope, Scope::Project(Owned::Id("p".to_owned())));
-}
-
-#[test]
-fn each_scope_is_read() {
-    let scope = |more: &str| {
-        let base = WHOLE
-            .replace("      project_name: mine\n      user_domain_name", "      user_domain_name");
-        clouds_yaml(&format!("{base}      {more}\n")).cloud("lab").scope
-    };
-    assert_eq!(scope("system_scope: all"), Scope::System);
-    assert_eq!(scope("domain_id: d"), Scope::Domain(Domain::Id("d".to_owned())));
-    assert_eq!(scope("trust_id: t"), Scope::Trust("t".to_owned()));
-    assert_eq!(scope("project_id: p"), Scope::Project(Owned::Id("p".to_owned())));
-}
-
-#[test]
-fn regions_have_values_of_their_own() {
-    let place = with(
-        "
-    regions:
-      - one
-      - name: two
-        values: {auth: {project_name: theirs}, interface: [internal, public]}
-",
-    );
-    let clouds = place.find().expect("clouds");
-    assert_eq!(clouds.cloud("lab").expect("a cloud").region.as_deref(), Some("one"));
-    let two = clouds.cloud_in_region("lab", Some("two")).expect("a cloud");
-    assert_eq!(two.scope, Scope::Project(named("theirs", Domain::Id("default".to_owned()))));
-    assert_eq!(two.interfaces, [Interface::Internal, Interface::Public]);
-    let error = clouds.cloud_in_region("lab", Some("three")).expect_err("no such region");
-    insta::assert_snapshot!(
-        place.shown(&error.to_string()),
-        @"cloud `lab` (/T/work/clouds.yaml) has no region `three`; its regions are: one, two"
-    );
-}
-
-#[test]
-fn tls_timeouts_and_single_services_are_read() {
-    let entry = with(
-        "
-    verify: no
-    cert: ~/me.pem
-    key: me.key
-    api_timeout: 2.5
-    compute_endpoint_override: http://c/v2.1
-    compute_interface: admin
-    image_region_name: two
-",
-    )
-    .cloud("lab");
-    assert!(!entry.tls.verify);
-    assert!(
-        entry.tls.cert.as_ref().is_some_and(|path| path.ends_with("home/me.pem")),
-        "{:?}",
-        entry.tls
-    );
-    assert_eq!(entry.tls.key.as_deref(), Some(Path::new("me.key")));
-    assert_eq!(entry.api_timeout, Some(Duration::from_millis(2_500)));
-    assert_eq!(entry.endpoint_overrides["compute"].as_str(), "http://c/v2.1");
-    assert_eq!(entry.service_interfaces["compute"], [Interface::Admin]);
-    assert_eq!(entry.service_regions["image"], "two");
-    assert!(
-        !with("    insecure: true\n    verify: true\n").cloud("lab").tls.verify,
-        "insecure beats verify"
     );
 }
 

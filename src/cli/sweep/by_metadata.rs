@@ -1,0 +1,134 @@
+//! Sweeping by what the cloud itself shows, where the journal is lost.
+
+use std::time::Duration;
+
+use crate::config::clouds::Clouds;
+use crate::control::{Cloud, Target};
+use crate::journal::{self, Listed, Taken};
+use crate::operations::sweep::{self, Remains, Survey};
+use crate::report::shell_word;
+
+use super::super::settings::Resolved;
+use super::super::{Exit, Outcome, Stop};
+use super::stopping::Stopping;
+use super::{Sweep, age, span, tell};
+
+/// How long a run must have been silent, at the least, before it is taken for dead.
+const SILENT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Looks for what runs left on the cloud and sweeps one run after the other.
+pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stopping) -> Outcome {
+    let nameless = || Stop {
+        exit: Exit::Usage,
+        message: "--by-metadata looks at one cloud; say at which, by --cloud NAME".to_owned(),
+    };
+    let name = resolved.config.cloud.as_deref().ok_or_else(nameless)?;
+    let opened = async {
+        let cloud = open(resolved, name).await?;
+        let survey = sweep::survey(&cloud).await;
+        Ok((cloud, survey.map_err(|problem| Stop::new(Exit::Target, &problem))?))
+    };
+    let Some(opened) = stopping.finish(opened).await else { return Ok(Exit::Interrupted) };
+    let (cloud, Survey { mut remains, forced_down }) = opened?;
+    if let Some(run) = &sweep.run {
+        remains.retain(|remains| remains.run == *run);
+    }
+    let journals = journal::listed(&resolved.config.journal)
+        .map_err(|error| Stop::new(Exit::Usage, &error))?;
+    if remains.is_empty() {
+        anstream::println!("nothing to sweep: no run has left anything on {name} that proves so");
+    }
+    let mut exit = Exit::Passed;
+    for remains in &remains {
+        let run = &remains.run;
+        if stopping.asked() {
+            anstream::eprintln!("not swept: run {run} on {name}");
+        } else if let Some(why) = keep_off(sweep, resolved, &journals, remains) {
+            anstream::println!("run {run} on {name}: {why}; passed over");
+        } else {
+            show(name, remains);
+            if !sweep.dry_run {
+                exit = exit.or(finish(&cloud, remains, &mut stopping).await);
+            }
+        }
+    }
+    for compute in &forced_down {
+        let (cloud, compute) = (shell_word(name), shell_word(compute.as_str()));
+        anstream::eprintln!(
+            "{compute} is forced down, and nothing says by whom, so it is left as it is; if it was \
+             a run, this puts it back:\n  openstack --os-cloud {cloud} compute service set --up \
+             {compute} nova-compute"
+        );
+    }
+    Ok(stopping.end(exit))
+}
+
+async fn open(resolved: &Resolved, name: &str) -> Result<Cloud, Stop> {
+    let clouds = Clouds::find(&resolved.environment, &resolved.folder)
+        .map_err(|error| Stop::new(Exit::Usage, &error))?;
+    Target::for_survey(&resolved.config, name, &clouds).await.map_err(Stop::target)
+}
+
+/// Why nothing of a run is touched; `None`: it is swept.
+fn keep_off(
+    sweep: &Sweep,
+    resolved: &Resolved,
+    journals: &[Listed],
+    remains: &Remains,
+) -> Option<String> {
+    let run = &remains.run;
+    let own = journals.iter().find(|journal| journal.run() == Some(run.as_str()));
+    if let Some(journal) = own {
+        let path = journal.path.display();
+        match journal.take() {
+            Ok(Taken::InUse) => {
+                return Some(format!("it lives, or another sweep has its journal {path}"));
+            }
+            Ok(Taken::Left(_)) => {
+                return Some(format!("sweep it by its journal {path}, which knows more"));
+            }
+            Err(_) if sweep.run.is_none() => {
+                let why = format!("its journal {path} can't be read; sweep it by --run {run}");
+                return Some(why);
+            }
+            Ok(Taken::Blank(_) | Taken::Gone) | Err(_) => {}
+        }
+    }
+    let least = sweep.older_than.or_else(|| sweep.run.is_none().then(|| least(resolved)))?;
+    let Some(sign) = remains.last_sign_of_life() else {
+        return Some(format!("nothing tells when it last lived; if it is dead, add --run {run}"));
+    };
+    let quiet = age(sign);
+    (quiet < least).then(|| {
+        let (quiet, least) = (span(quiet), span(least));
+        format!("its last sign of life was {quiet} ago, less than {least}; if it is dead, add --run {run}")
+    })
+}
+
+/// A scenario may look on as long as its deadlines allow without an instance changing.
+fn least(resolved: &Resolved) -> Duration {
+    let deadlines = &resolved.config.deadlines;
+    SILENT.max(deadlines.scenario + deadlines.clean_up)
+}
+
+fn show(name: &str, remains: &Remains) {
+    let sign = remains.last_sign_of_life();
+    let sign = sign.map_or_else(|| "unknown".to_owned(), |sign| sign.to_string());
+    anstream::println!("run {} on {name}, last sign of life {sign}:", remains.run);
+    for line in remains.lines() {
+        anstream::println!("  {line}");
+    }
+}
+
+async fn finish(cloud: &Cloud, remains: &Remains, stopping: &mut Stopping) -> Exit {
+    let cloud = cloud.of_run(&remains.run);
+    match stopping.finish(sweep::by_metadata(&cloud, remains)).await {
+        Some(swept) => tell(swept.err().as_ref()),
+        None => {
+            for line in remains.lines() {
+                anstream::eprintln!("perhaps left: {line}");
+            }
+            Exit::Interrupted
+        }
+    }
+}

@@ -1,0 +1,4 @@
+Feature: One instance
+
+  Scenario: An instance runs
+    Given a running instance "web"
