@@ -19,6 +19,7 @@ pub mod image;
 mod limiters;
 pub mod network;
 pub mod placement;
+mod proxies;
 mod request;
 mod retry;
 mod service;

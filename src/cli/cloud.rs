@@ -12,6 +12,7 @@ use crate::config::read_duration;
 use crate::sim::{self, Durations};
 
 use super::cloud_log::CloudLog;
+use super::output::print;
 use super::{Exit, Outcome, Stop};
 
 /// What `--help` says of `--control`; a test sends each example.
@@ -140,16 +141,19 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
             write_private(path, &tempest_accounts(&cloud))?;
         }
         let mut signals = super::signals::Signals::listen();
-        anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
+        let mut ready = format!("ready: {} computes, {}\n", serve.hosts, cloud.auth_url());
         if serve.control {
-            anstream::println!("control: http://{}/control", cloud.address());
+            ready += &format!("control: http://{}/control\n", cloud.address());
         }
-        signals.next().await;
+        let told = print(&ready);
+        if told.is_ok() {
+            signals.next().await;
+        }
         cloud.stop().await;
         if let Some(log) = log {
             log.end();
         }
-        Ok(Exit::Passed)
+        told.map(|()| Exit::Passed)
     })
 }
 

@@ -10,6 +10,7 @@ mod proxy;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,6 +91,16 @@ impl Folder {
     /// The same, with more in the environment.
     pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Ended {
         Running::start(self.path(), environment, arguments).ended()
+    }
+
+    /// The same, with its standard output going into this.
+    pub fn run_into(&self, out: Stdio, arguments: &[&str]) -> Ended {
+        Running::into(self.path(), &[], arguments, out, Stdio::piped()).ended()
+    }
+
+    /// The same, with its standard error going into this.
+    pub fn run_deaf(&self, err: Stdio, arguments: &[&str]) -> Ended {
+        Running::into(self.path(), &[], arguments, Stdio::piped(), err).ended()
     }
 
     /// Starts it and comes back at once.
