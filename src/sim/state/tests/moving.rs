@@ -99,7 +99,7 @@ fn each_failure_ends_as_measured() {
     for (step, rest) in cases {
         let mut bench = Bench::new();
         let id = bench.booted(1).remove(0);
-        bench.state.fail_next_move(step);
+        bench.state.fail_next_move(step, None);
         let number = bench.migrate(&id, None).unwrap();
         expect(&bench.timeline(number), rest);
     }
@@ -109,7 +109,7 @@ fn each_failure_ends_as_measured() {
 fn zed_calls_a_move_completed_whose_last_step_failed() {
     let mut bench = Bench::with(Settings { release: Release::Zed26, ..Settings::default() });
     let id = bench.booted(1).remove(0);
-    bench.state.fail_next_move(FailStep::Finish);
+    bench.state.fail_next_move(FailStep::Finish, None);
     let number = bench.migrate(&id, None).unwrap();
     bench.settle();
     assert_eq!(bench.row(number), "ERROR/-@T completed(S>T) T/-");
@@ -120,7 +120,7 @@ fn a_refusal_after_the_answer_names_no_destination_and_charges_nothing_else() {
     for step in [FailStep::Schedule, FailStep::CheckDestination, FailStep::CheckSource] {
         let mut bench = Bench::new();
         let id = bench.booted(1).remove(0);
-        bench.state.fail_next_move(step);
+        bench.state.fail_next_move(step, None);
         let number = bench.migrate(&id, None).unwrap();
         bench.settle();
         assert_eq!(bench.row(number), "ACTIVE/-@S error(S>-) S/-", "{step:?}");
