@@ -31,6 +31,7 @@ Feature: A live migration on its way can be watched, aborted and forced to its e
       When the operator live-migrates "web" to another compute
       Then the migration of "web" is completed
       And "web" is running on that compute
+      And "db" is being built
       When boots go on
       Then every instance is running
 

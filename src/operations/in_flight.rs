@@ -213,6 +213,20 @@ pub async fn confirm_migrating(cloud: &Cloud, instance: &Instance) -> Result<(),
     Err(Problem::seen(wrong))
 }
 
+/// Demands that `instance` is being built: in BUILD.
+///
+/// # Errors
+///
+/// [`Problem::Seen`] with what it is instead.
+pub async fn confirm_building(cloud: &Cloud, instance: &Instance) -> Result<(), Problem> {
+    let server = look(cloud, instance).await?;
+    if server.status == Status::Build {
+        return Ok(());
+    }
+    let (name, state) = (&instance.name, server.state_line());
+    Err(Problem::seen(format!("{name} was to be in the middle of its boot, but is {state}")))
+}
+
 /// How a live migration ends that does not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -96,6 +96,12 @@ async fn is_migrating(world: &mut ComputeWorld, name: InstanceName) -> StepResul
     Ok(in_flight::confirm_migrating(&world.cloud, world.instance(&name)?).await?)
 }
 
+/// Looks whether the instance is being built.
+#[then(expr = "{instance} is being built")]
+async fn is_being_built(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
+    Ok(in_flight::confirm_building(&world.cloud, world.instance(&name)?).await?)
+}
+
 /// Waits until the migration stands in the queue of its source.
 #[then(expr = "the migration of {instance} waits for its turn")]
 async fn waits_for_its_turn(world: &mut ComputeWorld, name: InstanceName) -> StepResult {

@@ -92,6 +92,7 @@ const ROWS: &[(&str, &[Asks])] = &[
     ),
     ("the operator deletes {instance}", &[Interferes("deletes 1 instance")]),
     ("{instance} is migrating and still where it was", &[]),
+    ("{instance} is being built", &[]),
     ("the migration of {instance} waits for its turn", &[]),
     ("the migration of {instance} is {outcome}", &[]),
     ("the migration of {instance} is over", &[]),
