@@ -177,6 +177,25 @@ mod tests {
     }
 
     #[test]
+    fn a_knob_is_lacking_where_nothing_turns_it() {
+        let needs = [Need::Control(Knob::FailMigrations), Need::Control(Knob::HoldMigrations)];
+        let lack = small_cloud().lack(&needs).unwrap().to_string();
+        insta::assert_snapshot!(lack, @"it makes live migrations fail, which takes more control of the cloud than this target gives");
+        let some = Facts { control: [Knob::FailMigrations].into(), ..small_cloud() };
+        assert_eq!(some.lack(&needs), Some(Lack::Control(Knob::HoldMigrations)));
+        assert_eq!(Facts { control: Knob::ALL.into(), ..some }.lack(&needs), None);
+    }
+
+    #[test]
+    fn who_holds_what_others_wait_for_runs_alone() {
+        let alone = |knob| small_cloud().alone(&[Need::Control(knob)]);
+        assert!(alone(Knob::HoldMigrations) && alone(Knob::HoldBoots) && alone(Knob::Computes));
+        assert!(!alone(Knob::FailMigrations), "only the scenario's own instance is meant");
+        let own = Facts { shared: false, ..small_cloud() };
+        assert!(!own.alone(&[Need::Control(Knob::HoldBoots)]));
+    }
+
+    #[test]
     fn where_instances_are_tied_to_a_zone_its_computes_count() {
         let facts = Facts { zone: Some("north".to_owned()), ..small_cloud() };
         let lack = facts.lack(&[Need::Computes(3)]).unwrap().to_string();

@@ -191,6 +191,16 @@ impl State {
         None
     }
 
+    /// Whether nothing is held and nothing is to fail.
+    #[cfg(test)]
+    pub(super) fn asks_for_nothing(&self) -> bool {
+        let Controls { held_moves, held_moves_of, held_boots, failing_moves, .. } = &self.control;
+        held_moves.is_empty()
+            && held_moves_of.is_empty()
+            && held_boots.is_empty()
+            && failing_moves.is_empty()
+    }
+
     /// How many events are held back.
     #[cfg(test)]
     pub(super) fn parked(&self) -> usize {

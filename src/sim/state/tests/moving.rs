@@ -268,6 +268,36 @@ fn force_complete_ends_a_copy_that_takes_long() {
 }
 
 #[test]
+fn what_is_asked_for_one_instance_holds_and_fails_no_other() {
+    let mut bench = Bench::new();
+    let (one, other) = (bench.booted(1).remove(0), bench.booted(1).remove(0));
+    bench.state.hold_moves_of(&one, MigrationPhase::Requested);
+    bench.state.fail_next_move(FailStep::Copy, Some(one.clone()));
+    let (held, free) = (bench.migrate(&one, None).unwrap(), bench.migrate(&other, None).unwrap());
+    bench.settle();
+    let status = |bench: &Bench, number| bench.state.migration(number).unwrap().status;
+    assert_eq!(status(&bench, free), MigrationStatus::Completed);
+    assert_eq!(bench.state.migration(held).unwrap().phase, MigrationPhase::Requested);
+    bench.state.release_moves_of(&other);
+    bench.settle();
+    assert_eq!(bench.state.migration(held).unwrap().phase, MigrationPhase::Requested);
+    bench.state.release_moves_of(&one);
+    bench.settle();
+    assert_eq!(status(&bench, held), MigrationStatus::Failed);
+}
+
+#[test]
+fn what_was_asked_for_an_instance_ends_with_it() {
+    let mut bench = Bench::new();
+    let id = bench.booted(1).remove(0);
+    bench.state.hold_moves_of(&id, MigrationPhase::Running);
+    bench.state.fail_next_move(FailStep::Copy, Some(id.clone()));
+    bench.state.delete_server(&bench.admin.clone(), &id).unwrap();
+    bench.settle();
+    assert!(bench.state.asks_for_nothing());
+}
+
+#[test]
 fn an_instance_deleted_on_its_way_leaves_nothing_in_any_phase() {
     for steps in 0..11 {
         let mut bench = Bench::new();
