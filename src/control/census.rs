@@ -9,7 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Cloud;
 use crate::api::RequestError;
-use crate::api::compute::{Compute, Migration, MigrationFilter, Server, ServerFilter};
+use crate::api::compute::{
+    Compute, Migration, MigrationFilter, MigrationStatus, Server, ServerFilter,
+};
 use crate::events::names::ServerId;
 use crate::journal::Account;
 
@@ -58,8 +60,8 @@ pub(super) async fn records(
         None => None,
     };
     match listed {
-        Some(Ok(listed)) => (2, by_instance(of, listed)),
-        Some(Err(error)) => (2, of.iter().map(|of| (of.id.clone(), Err(error.clone()))).collect()),
+        Some(Ok(listed)) => (3, by_instance(of, listed)),
+        Some(Err(error)) => (3, of.iter().map(|of| (of.id.clone(), Err(error.clone()))).collect()),
         None => {
             let asked = of.iter().map(async |of| {
                 (of.id.clone(), compute.migrations(&MigrationFilter::server(&of.id)).await)
@@ -82,7 +84,10 @@ async fn all_since(
         return Ok(None);
     }
     // The new ones first: one that changes in between is then in the other list.
-    let mut listed = compute.migrations(&MigrationFilter::accepted()).await?;
+    let mut listed = Vec::new();
+    for status in [MigrationStatus::Accepted, MigrationStatus::PreMigrating] {
+        listed.extend(compute.migrations(&MigrationFilter::status(status)).await?);
+    }
     let changed = MigrationFilter { changes_since: Some(since), ..MigrationFilter::default() };
     listed.extend(compute.migrations(&changed).await?);
     Ok(Some(listed))
@@ -121,7 +126,12 @@ impl Cloud {
             // An operator sees those of the member's project too.
             let all_projects = account == Account::Operator && self.member.is_some();
             let name = ServerFilter::name(format!("^{}", self.prefix()));
-            let listed = party.compute.servers(&ServerFilter { all_projects, ..name }).await?;
+            let listed = party.compute.servers(&ServerFilter { all_projects, ..name }).await;
+            let listed = match listed {
+                // Who may see any of them may not be allowed to list those of all projects.
+                Err(error) if error.status() == Some(403) => Vec::new(),
+                listed => listed?,
+            };
             let wanted: HashSet<&ServerId> = ids.iter().copied().collect();
             let listed = listed.into_iter().filter(|server| wanted.contains(&server.id));
             seen.extend(listed.map(|server| (server.id.clone(), server)));

@@ -17,7 +17,9 @@ use futures_util::future::join_all;
 
 use super::census::{Moved, at, before, records};
 use crate::api::RequestError;
-use crate::api::compute::{Compute, Migration, MigrationFilter, Server, ServerFilter, Status};
+use crate::api::compute::{
+    Compute, Migration, MigrationFilter, MigrationStatus, Server, ServerFilter, Status,
+};
 use crate::events::names::ServerId;
 use crate::wait::{Look, Looks, Source};
 
@@ -175,7 +177,9 @@ impl Migrations {
     async fn list(&self, since: String, new: bool) -> Result<u32, RequestError> {
         // The new ones first: one that changes in between is then in the other list.
         let accepted = match new {
-            true => self.compute.migrations(&MigrationFilter::accepted()).await?,
+            true => {
+                self.compute.migrations(&MigrationFilter::status(MigrationStatus::Accepted)).await?
+            }
             false => Vec::new(),
         };
         let changed = MigrationFilter { changes_since: Some(since), ..MigrationFilter::default() };

@@ -144,9 +144,10 @@ impl MigrationFilter {
         Self { server: Some(id.clone()), ..Self::default() }
     }
 
-    /// The records that have not changed since they were made: no destination is chosen yet.
-    pub fn accepted() -> Self {
-        Self { status: Some(MigrationStatus::Accepted), ..Self::default() }
+    /// The records with one status, such as that of those that have not changed since they were
+    /// made: `accepted`, or `pre-migrating` for a cold one.
+    pub fn status(status: MigrationStatus) -> Self {
+        Self { status: Some(status), ..Self::default() }
     }
 
     fn on(&self, request: Request) -> Request {
