@@ -190,7 +190,8 @@ mod tests {
     fn who_can_only_hold_everybodys_migrations_is_not_asked_to() {
         let all = json!({ "hold-migrations": ["phase"], "release-migrations": [] });
         assert_eq!(verbs(all), [].into());
-        let one = json!({ "hold-migrations": ["phase", "server"], "release-migrations": ["server"] });
+        let one =
+            json!({ "hold-migrations": ["phase", "server"], "release-migrations": ["server"] });
         assert_eq!(verbs(one), [Knob::HoldMigrations].into());
     }
 }

@@ -186,11 +186,7 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server, moves: bool) -> R
 /// Waits until the instance is gone. Where deleted ones are kept for a while
 /// (`reclaim_instance_interval`), it is deleted for good. A deletion that fails leaves it in ERROR
 /// without a task (the API sets the task `deleting` before it answers); it is asked for once more.
-pub(super) async fn until_gone(
-    cloud: &Cloud,
-    party: &Party,
-    id: &ServerId,
-) -> Result<(), Problem> {
+pub(super) async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
     let watcher = &party.servers.watch(id.clone());
     let (forced, again) = (&Cell::new(false), &Cell::new(false));
     let what = format!("instance {id} to be gone");

@@ -22,7 +22,8 @@ pub async fn hold_migration(
 ) -> Result<(), Problem> {
     let id = instance.id.clone();
     let hold = Hold::Migration(id.clone());
-    order(cloud, Some(hold), move |control| async move { control.hold_migration(&id, phase).await }).await
+    order(cloud, Some(hold), move |control| async move { control.hold_migration(&id, phase).await })
+        .await
 }
 
 /// Makes the next live migration of `instance` fail at `step`. What did not come to that ends with
@@ -37,7 +38,8 @@ pub async fn fail_next_migration(
     step: FailStep,
 ) -> Result<(), Problem> {
     let id = instance.id.clone();
-    order(cloud, None, move |control| async move { control.fail_next_migration(&id, step).await }).await
+    order(cloud, None, move |control| async move { control.fail_next_migration(&id, step).await })
+        .await
 }
 
 /// Keeps all boots in `phase` until they are released, or clean-up.
@@ -46,7 +48,8 @@ pub async fn fail_next_migration(
 ///
 /// If nothing controls the cloud, or what does can't do that.
 pub async fn hold_boots(cloud: &Cloud, phase: BootPhase) -> Result<(), Problem> {
-    order(cloud, Some(Hold::Boots), move |control| async move { control.hold_boots(phase).await }).await
+    order(cloud, Some(Hold::Boots), move |control| async move { control.hold_boots(phase).await })
+        .await
 }
 
 /// Takes a compute away until clean-up.

@@ -76,7 +76,8 @@ fn shown(phase: Phase) -> String {
 ///
 /// Source: API reference, "Delete (Abort) Migration"; microversions 2.24, 2.65.
 pub async fn abort(cloud: &Cloud, instance: &Instance) -> Result<Answered, Problem> {
-    let (api, id, number) = (cloud.operator.compute.clone(), instance.id.clone(), newest(instance)?);
+    let (api, id, number) =
+        (cloud.operator.compute.clone(), instance.id.clone(), newest(instance)?);
     let request = async move { api.abort_migration(&id, number).await };
     interfered(cloud, instance, cloud.pending.carry_out(request).await).await
 }
@@ -89,7 +90,8 @@ pub async fn abort(cloud: &Cloud, instance: &Instance) -> Result<Answered, Probl
 ///
 /// Source: API reference, "Force Migration Complete Action"; microversion 2.22.
 pub async fn force(cloud: &Cloud, instance: &Instance) -> Result<Answered, Problem> {
-    let (api, id, number) = (cloud.operator.compute.clone(), instance.id.clone(), newest(instance)?);
+    let (api, id, number) =
+        (cloud.operator.compute.clone(), instance.id.clone(), newest(instance)?);
     let request = async move { api.force_complete(&id, number).await };
     interfered(cloud, instance, cloud.pending.carry_out(request).await).await
 }
@@ -195,21 +197,20 @@ pub async fn confirm_migrating(cloud: &Cloud, instance: &Instance) -> Result<(),
         return Err(Problem::seen(format!("migration record {number} of {name} is gone")));
     };
     let state = server.state_line();
-    let wrong = if server.status != Status::Migrating
-        || server.task_state != Some(TaskState::Migrating)
-    {
-        format!("{name} was to be migrating, but is {state} on {}", on(&server))
-    } else if server.host.as_ref() != Some(&source) {
-        format!("{name} was to be on {source} until it is copied, but is on {}", on(&server))
-    } else if server.power_state != instance.noted.power_state {
-        format!("{name} has another power state while it is migrating")
-    } else if record.status.is_final() {
-        format!("{name} is {state}, but its {} is {}", record_line(&record), record.status)
-    } else if record.source_compute.as_ref() != Some(&source) {
-        format!("{} of {name} does not name its source, {source}", record_line(&record))
-    } else {
-        return Ok(());
-    };
+    let wrong =
+        if server.status != Status::Migrating || server.task_state != Some(TaskState::Migrating) {
+            format!("{name} was to be migrating, but is {state} on {}", on(&server))
+        } else if server.host.as_ref() != Some(&source) {
+            format!("{name} was to be on {source} until it is copied, but is on {}", on(&server))
+        } else if server.power_state != instance.noted.power_state {
+            format!("{name} has another power state while it is migrating")
+        } else if record.status.is_final() {
+            format!("{name} is {state}, but its {} is {}", record_line(&record), record.status)
+        } else if record.source_compute.as_ref() != Some(&source) {
+            format!("{} of {name} does not name its source, {source}", record_line(&record))
+        } else {
+            return Ok(());
+        };
     Err(Problem::seen(wrong))
 }
 

@@ -30,7 +30,12 @@ const TABLE: &[(Refusal, &str, u16, &str)] = &[
     (Refusal::NoSuchCompute, "there is no such compute", 400, "could not be found"),
     (Refusal::TakesOperator, "it takes an operator", 403, "Policy doesn't allow"),
     (Refusal::BeingMigrated, "it is being migrated", 409, "while it is in task_state migrating"),
-    (Refusal::NothingUnderWay, "no migration of it is under way", 409, "is in an invalid state for"),
+    (
+        Refusal::NothingUnderWay,
+        "no migration of it is under way",
+        409,
+        "is in an invalid state for",
+    ),
     (
         Refusal::NotCopiedYet,
         "it is not being copied yet",

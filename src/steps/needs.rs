@@ -65,10 +65,7 @@ const ROWS: &[(&str, &[Asks])] = &[
         "the live migration of {instance} stands still {phase}",
         &[Turns(Knob::HoldMigrations), Moves(Which::One)],
     ),
-    (
-        "the next live migration of {instance} will fail {failure}",
-        &[Turns(Knob::FailMigrations)],
-    ),
+    ("the next live migration of {instance} will fail {failure}", &[Turns(Knob::FailMigrations)]),
     (
         "a live migration of {instance} failed {failure}",
         &[Turns(Knob::FailMigrations), Moves(Which::One)],
@@ -86,10 +83,7 @@ const ROWS: &[(&str, &[Asks])] = &[
         "the operator forces the migration of {instance} to its end",
         &[Interferes("forces a live migration to its end")],
     ),
-    (
-        "the operator tries to {deed} {instance}",
-        &[Interferes("asks for what is to be refused")],
-    ),
+    ("the operator tries to {deed} {instance}", &[Interferes("asks for what is to be refused")]),
     ("the operator deletes {instance}", &[Interferes("deletes 1 instance")]),
     ("{instance} is migrating and still where it was", &[]),
     ("{instance} is being built", &[]),

@@ -35,7 +35,9 @@ fn bench_with(settings: Settings) -> Bench {
     let bench = Bench::with(Settings { control: true, ..settings });
     let control = format!("http://{}/control", bench.sim.cloud.address());
     let settings = bench.folder.read("whimbrel.toml");
-    bench.folder.write("whimbrel.toml", &format!("{settings}\n[clouds.sim]\ncontrol = {control:?}\n"));
+    bench
+        .folder
+        .write("whimbrel.toml", &format!("{settings}\n[clouds.sim]\ncontrol = {control:?}\n"));
     bench
 }
 
@@ -114,11 +116,12 @@ fn what_a_killed_run_held_is_released_by_a_sweep() {
         "#,
         &[],
     );
-    let away = |held: &str| {
-        bench.folder.journals().iter().any(|journal| {
-            std::fs::read_to_string(journal).is_ok_and(|text| text.contains(held))
-        })
-    };
+    let away =
+        |held: &str| {
+            bench.folder.journals().iter().any(|journal| {
+                std::fs::read_to_string(journal).is_ok_and(|text| text.contains(held))
+            })
+        };
     assert!(run.kill_when(|| away(r#"{"compute":"#)), "it went on");
 
     let told = bench.sweep(&[]).exits(0);
@@ -165,7 +168,11 @@ fn a_migration_that_ended_otherwise_is_told() {
              Then the migration of \"web\" is {outcome}"
         )
     };
-    red(&bench, &steps("given up"), &["was to be given up (error), but migration record", "is failed"]);
+    red(
+        &bench,
+        &steps("given up"),
+        &["was to be given up (error), but migration record", "is failed"],
+    );
     red(&bench, &steps("aborted"), &["was to be aborted (cancelled), but", "is failed"]);
     let arrived = r#"
         Given a running instance "web"
@@ -217,9 +224,11 @@ fn an_instance_that_is_elsewhere_or_not_migrating_is_told() {
         And "web" is broken on that compute
     "#;
     red(&bench, sound, &["web was to be broken on compute-", "but is ACTIVE on compute-"]);
-    red(&bench, "Given a running instance \"web\"\nThen \"web\" is being built", &[
-        "web was to be in the middle of its boot, but is ACTIVE",
-    ]);
+    red(
+        &bench,
+        "Given a running instance \"web\"\nThen \"web\" is being built",
+        &["web was to be in the middle of its boot, but is ACTIVE"],
+    );
 }
 
 #[test]

@@ -56,7 +56,16 @@ const VERBS: [(&str, &[&str]); 11] = [
     ("compute-up", &["name"]),
     (
         "disturb",
-        &["service", "method", "requests", "answer", "retry_after", "answer_after", "delay_ms", "cut"],
+        &[
+            "service",
+            "method",
+            "requests",
+            "answer",
+            "retry_after",
+            "answer_after",
+            "delay_ms",
+            "cut",
+        ],
     ),
     ("calm", &[]),
     ("expire-tokens", &[]),
