@@ -26,19 +26,8 @@ fn run<'a>(more: &[&'a str], files: &[&'a str]) -> Vec<&'a str> {
     [&["run", "--cloud", "whimbrel-admin", "--allow", "hosts"], more, files].concat()
 }
 
-/// A cloud in this process that serves its control, for a run that is told of it.
 fn bench() -> Bench {
-    bench_with(Settings::default())
-}
-
-fn bench_with(settings: Settings) -> Bench {
-    let bench = Bench::with(Settings { control: true, ..settings });
-    let control = format!("http://{}/control", bench.sim.cloud.address());
-    let settings = bench.folder.read("whimbrel.toml");
-    bench
-        .folder
-        .write("whimbrel.toml", &format!("{settings}\n[clouds.sim]\ncontrol = {control:?}\n"));
-    bench
+    Bench::controlled(Settings::default())
 }
 
 /// Makes this the limit of all waits for migrations.
@@ -186,7 +175,7 @@ fn a_migration_that_ended_otherwise_is_told() {
 fn a_migration_that_completes_though_it_was_to_fail_is_told() {
     // What fails at the last step is called completed there.
     let release = Release::Zed26;
-    let bench = bench_with(Settings { release, ..Settings::default() });
+    let bench = Bench::controlled(Settings { release, ..Settings::default() });
     let steps = r#"
         Given a running instance "web"
         And a live migration of "web" failed at its last step
@@ -258,7 +247,8 @@ fn what_is_accepted_though_it_was_to_be_refused_is_told() {
 
 #[test]
 fn a_migration_that_does_not_wait_for_its_turn_is_told() {
-    let bench = bench_with(Settings { live_migrations_per_source: 2, ..Settings::default() });
+    let bench =
+        Bench::controlled(Settings { live_migrations_per_source: 2, ..Settings::default() });
     let steps = r#"
         Given 2 instances "web" booted together
         And "web-2" is on the compute of "web-1"
