@@ -40,6 +40,8 @@ fn scenarios_that_turn_knobs_run_on_a_cloud_of_another_process_and_leave_nothing
     let control = format!("control={url}");
     let told = folder.run(&run(&["--set", &control], &FEATURES)).exits(0);
     told.says(&["passed\n"]).never_says("skipped");
+    let doctor = ["doctor", "--cloud", "whimbrel-admin", "--set", &control];
+    folder.run(&doctor).exits(0).says(&["it holds live migrations, makes live migrations fail, "]);
     cloud.signal("INT");
     cloud.ended().exits(0);
 }
@@ -62,6 +64,9 @@ fn a_control_that_does_not_answer_makes_the_target_unusable() {
     let told = bench.run(&["--set", "control=http://127.0.0.1:1/control", FEATURES[1]]).exits(3);
     told.says(&["the control at http://127.0.0.1:1/control", "GET", "refused"]);
     assert_eq!(bench.ever_booted(), 0);
+    let doctor = ["doctor", "--cloud", "sim", "--set", "control=http://127.0.0.1:1/control"];
+    let told = bench.folder.run(&doctor).exits(3);
+    told.says(&["✘ control ", "see whether the setting `control` is right", "used (control)"]);
 }
 
 #[test]
