@@ -49,6 +49,15 @@ pub enum OpenError {
     Client(String),
 }
 
+/// A client for what is no cloud's API: no credentials, the system's certificates.
+///
+/// # Errors
+///
+/// [`OpenError::Client`].
+pub fn plain(connect: Duration) -> Result<Client, OpenError> {
+    build(&Tls::default(), connect)
+}
+
 /// Builds the client. `connect` bounds the time until there is a connection.
 pub(super) fn build(tls: &Tls, ways: &Ways, connect: Duration) -> Result<Client, OpenError> {
     Client::builder()

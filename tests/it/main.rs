@@ -19,6 +19,7 @@ mod cli_run;
 mod cli_select;
 mod cli_signals;
 mod cli_sweep;
+mod control;
 mod cost;
 mod faults;
 mod foreign;

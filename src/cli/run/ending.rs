@@ -99,7 +99,7 @@ mod tests {
     fn a_sweep_is_recommended_only_where_there_is_a_journal_to_sweep_by() {
         let account = crate::journal::Account::Operator;
         let instances = vec![(account, "wb-1".to_owned(), Vec::new())];
-        let unsettled = Unsettled { instances, computes: Vec::new() };
+        let unsettled = Unsettled { instances, ..Unsettled::default() };
         let told = left_behind(&unsettled, Some(Path::new("a.jsonl")));
         assert_eq!(
             told,

@@ -138,6 +138,16 @@ impl Bench {
         Self::limited(Settings { quotas, ..settings })
     }
 
+    /// The same, which serves its control, and a run that is told of that.
+    pub fn controlled(settings: Settings) -> Self {
+        let bench = Self::with(Settings { control: true, ..settings });
+        let control = format!("http://{}/control", bench.sim.cloud.address());
+        let settings = bench.folder.read("whimbrel.toml");
+        let own = format!("[clouds.sim]\ncontrol = {control:?}\n");
+        bench.folder.write("whimbrel.toml", &format!("{settings}\n{own}"));
+        bench
+    }
+
     /// A cloud with these settings, but for its log.
     pub fn limited(settings: Settings) -> Self {
         let log: Arc<Mutex<Vec<LogLine>>> = Arc::default();
