@@ -6,6 +6,7 @@
 
 mod cloud;
 mod computes;
+mod count;
 mod instances;
 mod members;
 mod migrations;
