@@ -15,6 +15,7 @@ mod signals;
 mod surroundings;
 mod sweep;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -104,7 +105,8 @@ impl Stop {
     }
 
     fn tell(self) -> Exit {
-        anstream::eprintln!("whimbrel: {}", self.message);
+        // Where nobody can be told, the exit code still tells.
+        drop(writeln!(anstream::stderr(), "whimbrel: {}", self.message));
         self.exit
     }
 }
