@@ -11,6 +11,7 @@ use crate::report::Run;
 use crate::report::github::{Checkout, LIMIT, annotations, summary};
 
 use super::run::Shown;
+use super::say;
 
 /// A job of GitHub Actions that this process is part of.
 pub(super) struct OnGitHub {
@@ -47,7 +48,7 @@ impl OnGitHub {
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         // They only add to a run whose exit code is settled without them.
         for problem in [written.err(), self.summarize(told).err()].into_iter().flatten() {
-            anstream::eprintln!("whimbrel: the report for GitHub can't be written: {problem}");
+            say!("whimbrel: the report for GitHub can't be written: {problem}");
         }
     }
 

@@ -5,14 +5,14 @@ use std::path::Path;
 use crate::journal::{Journal, Unsettled};
 use crate::runner::Outcome as Ran;
 
-use super::super::{Exit, Outcome, Stop};
+use super::super::{Exit, Outcome, Stop, say};
 
 /// Ends the journal and says what is left.
 pub(super) fn settle(journal: Journal) -> Outcome {
     let path = journal.path();
     let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
     if !unsettled.is_empty() {
-        anstream::eprintln!("{}", left_behind(&unsettled, path.as_deref()));
+        say!("{}", left_behind(&unsettled, path.as_deref()));
     }
     // That a scenario left something is among the run's own results.
     Ok(Exit::Passed)
@@ -27,7 +27,7 @@ fn left_behind(unsettled: &Unsettled, journal: Option<&Path>) -> String {
 /// What the run itself comes to.
 pub(super) fn exit_of(ran: &Ran) -> Exit {
     for problem in &ran.internal_errors {
-        anstream::eprintln!("whimbrel: a bug: {problem}");
+        say!("whimbrel: a bug: {problem}");
     }
     let ends = [
         (ran.interrupted, Exit::Interrupted),

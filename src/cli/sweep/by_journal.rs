@@ -7,7 +7,7 @@ use crate::journal::{self, Blank, Journal, Left, Listed, Taken};
 use crate::operations::sweep::{self, Swept};
 
 use super::super::settings::Resolved;
-use super::super::{Exit, Outcome, Stop};
+use super::super::{Exit, Outcome, Stop, say};
 use super::stopping::Stopping;
 use super::{Sweep, age, span, tell};
 
@@ -20,7 +20,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     let mut exit = Exit::Passed;
     for journal in &listed {
         if stopping.asked() {
-            anstream::eprintln!("not swept: {}", named(journal));
+            say!("not swept: {}", named(journal));
             continue;
         }
         let quiet = age(journal.written);
@@ -101,10 +101,10 @@ async fn finish(resolved: &Resolved, left: Left, stopping: &mut Stopping) -> Out
 /// Says what was not undone when the user would not wait for it.
 fn leave(journal: &Journal) -> Exit {
     for line in journal.unsettled_in_all().lines() {
-        anstream::eprintln!("left: {line}");
+        say!("left: {line}");
     }
     if let Some(path) = journal.path() {
-        anstream::eprintln!("journal: {}; `whimbrel sweep` removes what is left", path.display());
+        say!("journal: {}; `whimbrel sweep` removes what is left", path.display());
     }
     Exit::Interrupted
 }

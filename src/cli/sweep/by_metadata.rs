@@ -9,7 +9,7 @@ use crate::operations::sweep::{self, Remains, Survey};
 use crate::report::shell_word;
 
 use super::super::settings::Resolved;
-use super::super::{Exit, Outcome, Stop};
+use super::super::{Exit, Outcome, Stop, say};
 use super::stopping::Stopping;
 use super::{Sweep, age, span, tell};
 
@@ -42,7 +42,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     for remains in &remains {
         let run = &remains.run;
         if stopping.asked() {
-            anstream::eprintln!("not swept: run {run} on {name}");
+            say!("not swept: run {run} on {name}");
         } else if let Some(why) = keep_off(sweep, resolved, &journals, remains) {
             anstream::println!("run {run} on {name}: {why}; passed over");
         } else {
@@ -54,7 +54,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     }
     for compute in &forced_down {
         let (cloud, compute) = (shell_word(name), shell_word(compute.as_str()));
-        anstream::eprintln!(
+        say!(
             "{compute} is forced down, and nothing says by whom, so it is left as it is; if it was \
              a run, this puts it back:\n  openstack --os-cloud {cloud} compute service set --up \
              {compute} nova-compute"
@@ -126,7 +126,7 @@ async fn finish(cloud: &Cloud, remains: &Remains, stopping: &mut Stopping) -> Ex
         Some(swept) => tell(swept.err().as_ref()),
         None => {
             for line in remains.lines() {
-                anstream::eprintln!("perhaps left: {line}");
+                say!("perhaps left: {line}");
             }
             Exit::Interrupted
         }
