@@ -209,7 +209,7 @@ fn run_that_took_out(service: &ServiceRecord) -> Option<RunId> {
 /// back only if the target allows that (setting `allow`): a journal would prove more. A mark of one
 /// that is not forced down is nobody's but ours, and is removed in any case.
 pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Undone {
-    let mut unsettled = Unsettled { instances: remains.requests(), computes: Vec::new() };
+    let mut unsettled = Unsettled { instances: remains.requests(), ..Unsettled::default() };
     let mut lines = Vec::new();
     if cloud.facts.allow.contains(&Change::Hosts) {
         unsettled.computes = remains.changed().into_iter().collect();

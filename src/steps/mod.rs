@@ -6,6 +6,7 @@
 
 mod cloud;
 mod computes;
+mod in_flight;
 mod instances;
 mod members;
 mod migrations;
