@@ -4,7 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cucumber::codegen::inventory;
 use serde::{Deserialize, Serialize};
+
+use super::parameter::ParameterType;
 
 /// Declares a name: a string with a type of its own that prints as the string.
 macro_rules! name {
@@ -104,8 +107,15 @@ impl fmt::Display for MigrationNumber {
 
 /// The name that a scenario gives an instance, as in `"web"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, cucumber::Parameter)]
-#[param(name = "instance", regex = "\"([a-z][a-z0-9-]*)\"")]
+#[param(name = "instance", regex = "\"[a-z][a-z0-9-]*\"")]
 pub struct InstanceName(String);
+
+inventory::submit! {
+    ParameterType::new::<InstanceName>(
+        "instance name",
+        "write lower-case letters, digits and dashes in quotes, beginning with a letter",
+    )
+}
 
 impl InstanceName {
     /// The name as text, without quotes.
