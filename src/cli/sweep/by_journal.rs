@@ -10,9 +10,9 @@ use crate::operations::clean_up::Undone;
 use crate::operations::sweep;
 
 use super::super::settings::Resolved;
-use super::super::{Exit, Outcome, Stop};
+use super::super::{Exit, Outcome, Stop, output};
 use super::stopping::Stopping;
-use super::{Sweep, age, complain, say, span, tell};
+use super::{Sweep, age, say, span, tell};
 
 /// Sweeps one journal after the other, each held only while it is swept, so that two sweeps share
 /// the work.
@@ -23,7 +23,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     let mut exit = Exit::Passed;
     for journal in &listed {
         if stopping.asked() {
-            complain(format_args!("not swept: {}", named(journal)));
+            output::tell(format_args!("not swept: {}", named(journal)));
             continue;
         }
         let quiet = age(journal.written, Timestamp::now());
@@ -104,10 +104,10 @@ async fn finish(resolved: &Resolved, left: Left, stopping: &mut Stopping) -> Out
 /// Says what was not undone when the user would not wait for it.
 fn leave(journal: &Journal) -> Exit {
     for line in journal.unsettled_in_all().lines() {
-        complain(format_args!("left: {line}"));
+        output::tell(format_args!("left: {line}"));
     }
     if let Some(path) = journal.path() {
-        complain(format_args!(
+        output::tell(format_args!(
             "journal: {}; `whimbrel sweep` removes what is left",
             path.display()
         ));

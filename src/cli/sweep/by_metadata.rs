@@ -11,9 +11,9 @@ use crate::operations::sweep::{self, Remains, Survey};
 use crate::report::shell_word;
 
 use super::super::settings::Resolved;
-use super::super::{Exit, Outcome, Stop};
+use super::super::{Exit, Outcome, Stop, output};
 use super::stopping::Stopping;
-use super::{Sweep, age, complain, say, span, tell};
+use super::{Sweep, age, say, span, tell};
 
 /// How long a run must have been silent, at the least, before it is taken for dead.
 const SILENT: Duration = Duration::from_secs(6 * 60 * 60);
@@ -41,7 +41,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
         say(format_args!("nothing to sweep: no run has left anything on {name} that proves so"));
     }
     let now = now.unwrap_or_else(|| {
-        complain(format_args!(
+        output::tell(format_args!(
             "{name} does not tell its time; how old things are is told by the clock here"
         ));
         Timestamp::now()
@@ -51,7 +51,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     for remains in &remains {
         let run = &remains.run;
         if stopping.asked() {
-            complain(format_args!("not swept: run {run} on {name}"));
+            output::tell(format_args!("not swept: run {run} on {name}"));
         } else if let Some(why) = keep_off(sweep, least, now, &journals, remains) {
             say(format_args!("run {run} on {name}: {why}; passed over"));
         } else {
@@ -63,7 +63,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     }
     for compute in &forced_down {
         let (cloud, compute) = (shell_word(name), shell_word(compute.as_str()));
-        complain(format_args!(
+        output::tell(format_args!(
             "{compute} is forced down, and nothing says by whom, so it is left as it is; if it was \
              a run, this puts it back:\n  openstack --os-cloud {cloud} compute service set --up \
              {compute} nova-compute"
@@ -126,7 +126,7 @@ fn least(sweep: &Sweep, resolved: &Resolved) -> Option<Duration> {
         (Some(asked), None) => {
             if asked < living {
                 let (asked, living) = (span(asked), span(living));
-                complain(format_args!(
+                output::tell(format_args!(
                     "--older-than {asked} is raised to {living}: so long may a run be silent and \
                      live (deadline.scenario and deadline.clean-up)"
                 ));
@@ -151,7 +151,7 @@ async fn finish(cloud: &Cloud, remains: &Remains, stopping: &mut Stopping) -> Ex
         Some(undone) => tell(undone),
         None => {
             for line in remains.lines() {
-                complain(format_args!("perhaps left: {line}"));
+                output::tell(format_args!("perhaps left: {line}"));
             }
             Exit::Interrupted
         }

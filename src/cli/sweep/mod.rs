@@ -116,11 +116,6 @@ fn say(line: fmt::Arguments<'_>) {
     drop(writeln!(anstream::stdout(), "{line}"));
 }
 
-/// The same for standard error.
-fn complain(line: fmt::Arguments<'_>) {
-    drop(writeln!(anstream::stderr(), "{line}"));
-}
-
 /// How long before `now` it was; nothing, if that is still to come.
 fn age(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or(Duration::ZERO)

@@ -2,9 +2,8 @@
 
 use std::pin::pin;
 
-use super::super::Exit;
 use super::super::signals::Signals;
-use super::complain;
+use super::super::{Exit, output};
 
 /// Whether the user wants the sweep to end.
 pub(super) struct Stopping {
@@ -34,7 +33,7 @@ impl Stopping {
                     if std::mem::replace(&mut self.asked, true) {
                         return None;
                     }
-                    complain(format_args!(
+                    output::tell(format_args!(
                         "stopping: the run that is being swept is finished; once more leaves at once"
                     ));
                 }
