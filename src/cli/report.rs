@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::config::process_environment;
-use crate::events::messages::Status;
 use crate::events::messages::ndjson::{ReadError, Reader};
-use crate::events::outcome::Ending;
 use crate::events::stream::{Event, Listener};
-use crate::report::Run;
+use crate::report::{Conclusion, Run};
 
 use super::github::OnGitHub;
 use super::output::tell;
@@ -41,7 +39,8 @@ pub(super) struct Report {
 pub(super) const HELP: &str = "\
 Exit codes are those of the run, as far as its record tells: 130 if it was interrupted or breaks
 off, 70 for a bug of whimbrel, 2 for undefined or ambiguous steps, 3 for a target that can't be
-used, 1, 5, 4 or 0 as after `run`. A file that can't be read or written exits 2.";
+used, 1, 5, 4 or 0 as after `run`. A record that has lost lines, and a file that can't be read or written,
+exit 2.";
 
 /// Reads, tells, and ends as the run did.
 pub(super) fn report(report: &Report) -> Outcome {
@@ -49,7 +48,13 @@ pub(super) fn report(report: &Report) -> Outcome {
     for kept in report.reports.open()? {
         kept.write(&run)?;
     }
-    Ok(exit_of(&run))
+    match run.broken() {
+        Some(what) => {
+            let message = format!("{}: the record is broken: {what}", report.record.display());
+            Err(Stop { exit: exit_of(&run), message })
+        }
+        None => Ok(exit_of(&run)),
+    }
 }
 
 impl Report {
@@ -134,7 +139,7 @@ impl Report {
         let record = self.record.display();
         if let Some(line) = reader.torn() {
             tell(format_args!(
-                "whimbrel: {record}:{line}: the last line is torn, as when a run is killed; it is passed over"
+                "whimbrel: {record}:{line}: the last line is torn, as when a run is killed, or its disk is full; it is passed over"
             ));
         }
         for kind in reader.unknown() {
@@ -145,32 +150,17 @@ impl Report {
     }
 }
 
-/// How the run ended, as far as its stream tells.
+/// The exit code of a run that ended so.
 fn exit_of(run: &Run) -> Exit {
-    let Some(finished) = &run.finished else { return Exit::Interrupted };
-    let summary = run.summary();
-    let steps =
-        || run.scenarios.iter().filter_map(|own| own.attempts.last()).flat_map(|it| &it.steps);
-    let unplanned = |status| steps().any(|step| step.is(status));
-    let ending = Ending::of(finished).map(|ending| match ending {
-        Ending::Interrupted => Exit::Interrupted,
-        Ending::Internal => Exit::Internal,
-        Ending::Unplanned => Exit::Usage,
-        Ending::Unusable => Exit::Target,
-        Ending::OutOfTime => Exit::Failed,
-    });
-    let ends = [
-        (!run.parse_errors.is_empty(), Exit::Usage),
-        (unplanned(Status::Undefined) || unplanned(Status::Ambiguous), Exit::Usage),
-        (summary.scenarios.failed > 0, Exit::Failed),
-        (run.hooks.iter().any(|hook| hook.failed()), Exit::Failed),
-        (!summary.left_behind.is_empty(), Exit::LeftBehind),
-        (summary.scenarios.passed + summary.scenarios.failed == 0, Exit::NothingRan),
-    ];
-    let told = ends.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit);
-    match told.chain(ending).fold(Exit::Passed, Exit::or) {
-        Exit::Passed if !finished.success => Exit::Failed,
-        exit => exit,
+    match run.summary().conclusion {
+        Conclusion::Broken | Conclusion::Unplanned => Exit::Usage,
+        Conclusion::Interrupted => Exit::Interrupted,
+        Conclusion::Internal => Exit::Internal,
+        Conclusion::Unusable => Exit::Target,
+        Conclusion::Failed => Exit::Failed,
+        Conclusion::LeftBehind => Exit::LeftBehind,
+        Conclusion::NothingRan => Exit::NothingRan,
+        Conclusion::Passed => Exit::Passed,
     }
 }
 
@@ -179,6 +169,7 @@ mod tests {
     use super::*;
     use crate::events::messages::Envelope;
     use crate::events::messages::run::{Exception, TestRunFinished};
+    use crate::events::outcome::Ending;
 
     #[test]
     fn why_a_run_ended_is_its_exit_code_whatever_else_it_says() {

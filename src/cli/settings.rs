@@ -17,32 +17,32 @@ const FILE: &str = "whimbrel.toml";
 pub(super) struct Settings {
     /// Cloud of clouds.yaml to run on [default: the embedded cloud]
     #[arg(long, value_name = "NAME", help_heading = "Target")]
-    cloud: Option<String>,
+    pub(super) cloud: Option<String>,
     /// Cloud of clouds.yaml with a plain member's credentials
     #[arg(long, value_name = "NAME", help_heading = "Target")]
-    member: Option<String>,
+    pub(super) member: Option<String>,
     /// What may be changed on a target that is not embedded: hosts
     #[arg(long, value_name = "WHAT", value_delimiter = ',', help_heading = "Target")]
-    allow: Vec<String>,
+    pub(super) allow: Vec<String>,
     /// Image to boot, by name or id [default: the smallest that fits]
     #[arg(long, value_name = "IMAGE", help_heading = "Target")]
-    image: Option<String>,
+    pub(super) image: Option<String>,
     /// Flavor to boot, by name or id [default: the smallest that fits]
     #[arg(long, value_name = "FLAVOR", help_heading = "Target")]
-    flavor: Option<String>,
+    pub(super) flavor: Option<String>,
     /// Network of the instances: none, auto (one that the cloud makes), or one by name or id
     /// [default: none]
     #[arg(long, value_name = "NETWORK", help_heading = "Target")]
-    network: Option<String>,
+    pub(super) network: Option<String>,
     /// Availability zone of the instances [default: the scheduler's choice]
     #[arg(long, value_name = "ZONE", help_heading = "Target")]
-    zone: Option<String>,
+    pub(super) zone: Option<String>,
     /// Settings file [default: whimbrel.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Sets any setting, such as pace.boot.limit=5m; `whimbrel config` lists them
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
-    set: Vec<String>,
+    pub(super) set: Vec<String>,
 }
 
 /// What the command was started with, resolved.
