@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -14,6 +14,7 @@ use crate::report::{Conclusion, Run};
 use super::github::OnGitHub;
 use super::output::tell;
 use super::run::{Reports, Shown};
+use super::spared::spare;
 use super::{Exit, Outcome, Stop};
 
 /// Makes the reports of a run from its record.
@@ -67,18 +68,18 @@ impl Report {
         let mut run = Run::default();
         let mut reader = Reader::new(self.open()?);
         if let Some(github) = &github {
-            github.begin(Shown::Out).map_err(|error| Shown::Out.unwritable(&error))?;
+            github.begin(Shown::Out).map_err(|error| Shown::Out.cannot_take(&error))?;
         }
         for envelope in reader.by_ref() {
             let envelope = envelope.map_err(|error| self.unreadable(&error))?;
             run.hear(&envelope);
             if let Some(console) = &mut console {
                 let told = console.hear(&Event::Said(Box::new(envelope)));
-                told.map_err(|error| Shown::Out.unwritable(&error))?;
+                told.map_err(|error| Shown::Out.cannot_take(&error))?;
             }
         }
         if let Some(console) = &mut console {
-            console.finish().map_err(|error| Shown::Out.unwritable(&error))?;
+            console.finish().map_err(|error| Shown::Out.cannot_take(&error))?;
         }
         self.note(&reader);
         if let Some(github) = github {
@@ -110,19 +111,9 @@ impl Report {
 
     /// A report is not to be written over the record that it is made from.
     fn spare_the_record(&self) -> Result<(), Stop> {
-        let same = |path: &Path| {
-            let (Ok(one), Ok(other)) = (path.canonicalize(), self.record.canonicalize()) else {
-                return false;
-            };
-            one == other
-        };
-        match self.reports.files().find(|(_, path)| same(path)) {
-            Some((flag, path)) => Err(Stop {
-                exit: Exit::Usage,
-                message: format!("{flag} {}: that is the record itself", path.display()),
-            }),
-            None => Ok(()),
-        }
+        let record = (self.record.clone(), "the record itself".to_owned());
+        let inputs = if record.0.as_os_str() == "-" { Vec::new() } else { vec![record] };
+        spare(&self.reports.files().collect::<Vec<_>>(), &inputs)
     }
 
     fn unreadable(&self, error: &ReadError) -> Stop {

@@ -51,6 +51,8 @@ pub(super) struct Resolved {
     pub(super) layers: Layers,
     pub(super) environment: Environment,
     pub(super) folder: PathBuf,
+    /// The settings file, if one was read.
+    pub(super) settings_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -60,7 +62,10 @@ impl Settings {
         let folder = std::env::current_dir().map_err(|error| Stop::new(Exit::Usage, &error))?;
         let environment = process_environment();
         let mut layers = Layers::default();
-        self.file(&folder, &mut layers).map_err(usage)?;
+        let settings_file = self.file(&folder);
+        if let Some(file) = &settings_file {
+            layers.file(file).map_err(usage)?;
+        }
         layers.environment(&environment).map_err(usage)?;
         self.flags(&mut layers)?;
         for (flag, key, value) in more {
@@ -69,7 +74,7 @@ impl Settings {
             }
         }
         let config = Config::resolve(&layers).map_err(usage)?;
-        Ok(Resolved { config, layers, environment, folder })
+        Ok(Resolved { config, layers, environment, folder, settings_file })
     }
 
     /// The flags that were given, as a user would write them again.
@@ -93,11 +98,11 @@ impl Settings {
         given.into_iter().flatten().chain(set).flatten().collect()
     }
 
-    fn file(&self, folder: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
+    /// The settings file: the one that is named, or the one that is there.
+    fn file(&self, folder: &Path) -> Option<PathBuf> {
         match &self.config {
-            Some(named) => layers.file(&folder.join(named)),
-            None if folder.join(FILE).exists() => layers.file(Path::new(FILE)),
-            None => Ok(()),
+            Some(named) => Some(folder.join(named)),
+            None => folder.join(FILE).exists().then(|| FILE.into()),
         }
     }
 

@@ -152,7 +152,7 @@ pub enum Entry {
 impl Entry {
     /// Whether it says that something is undone.
     pub(super) fn is_undone(&self) -> bool {
-        matches!(self, Self::Removed { .. } | Self::Restored { .. })
+        matches!(self, Self::Removed { .. } | Self::Restored { .. } | Self::Released { .. })
     }
 
     /// The name of the request that it is about, if it is about instances.
@@ -161,7 +161,11 @@ impl Entry {
             Self::Creating { name, .. } | Self::Created { name, .. } | Self::Removed { name } => {
                 Some(name)
             }
-            Self::Run { .. } | Self::Changing { .. } | Self::Restored { .. } => None,
+            Self::Run { .. }
+            | Self::Changing { .. }
+            | Self::Restored { .. }
+            | Self::Holding { .. }
+            | Self::Released { .. } => None,
         }
     }
 }

@@ -77,6 +77,8 @@ pub enum Problem {
     },
 }
 
+impl std::error::Error for Problem {}
+
 impl Problem {
     pub(super) fn shown(&self) -> Shown {
         let (message, spots, help) = match self {
