@@ -24,7 +24,7 @@ fn copies_of_copies_end_before_memory_does() {
 #[test]
 fn anchors_around_anchors_count_too() {
     let (open, close): (String, String) =
-        ((0..60).map(|n| format!("&n{n} [")).collect(), "]".repeat(60));
+        ((0..50).map(|n| format!("&n{n} [")).collect(), "]".repeat(50));
     let text = format!("{}wide: {open}*a4{close}\n", tenfold(4));
     let told = clouds_yaml(&text).error("lab");
     assert!(told.ends_with("come to more than 100000 values"), "{told}");
