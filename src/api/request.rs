@@ -296,7 +296,12 @@ impl Answer {
         if let Some(wait) =
             self.header("retry-after").filter(|_| matches!(self.status, 413 | 429 | 503))
         {
-            message = format!("{message} (to be tried again after {wait})");
+            // It is a number of seconds or a date.
+            let unit = if wait.bytes().all(|c| c.is_ascii_digit()) { " s" } else { "" };
+            message = match message.as_str() {
+                "" => format!("it is to be tried again after {wait}{unit}"),
+                said => format!("{said} (to be tried again after {wait}{unit})"),
+            };
         }
         self.error(RequestErrorKind::Status { got: self.status, expected, message })
     }

@@ -12,6 +12,7 @@ use crate::events::stream::{Event, Listener};
 use crate::report::{Conclusion, Run};
 
 use super::github::OnGitHub;
+use super::output::tell;
 use super::run::{Reports, Shown};
 use super::{Exit, Outcome, Stop};
 
@@ -66,18 +67,18 @@ impl Report {
         let mut run = Run::default();
         let mut reader = Reader::new(self.open()?);
         if let Some(github) = &github {
-            github.begin(Shown::Out).map_err(|error| Stop::new(Exit::Internal, &error))?;
+            github.begin(Shown::Out).map_err(|error| Shown::Out.unwritable(&error))?;
         }
         for envelope in reader.by_ref() {
             let envelope = envelope.map_err(|error| self.unreadable(&error))?;
             run.hear(&envelope);
             if let Some(console) = &mut console {
                 let told = console.hear(&Event::Said(Box::new(envelope)));
-                told.map_err(|error| Stop::new(Exit::Internal, &error))?;
+                told.map_err(|error| Shown::Out.unwritable(&error))?;
             }
         }
         if let Some(console) = &mut console {
-            console.finish().map_err(|error| Stop::new(Exit::Internal, &error))?;
+            console.finish().map_err(|error| Shown::Out.unwritable(&error))?;
         }
         self.note(&reader);
         if let Some(github) = github {
@@ -137,14 +138,14 @@ impl Report {
     fn note<R: BufRead>(&self, reader: &Reader<R>) {
         let record = self.record.display();
         if let Some(line) = reader.torn() {
-            anstream::eprintln!(
+            tell(format_args!(
                 "whimbrel: {record}:{line}: the last line is torn, as when a run is killed, or its disk is full; it is passed over"
-            );
+            ));
         }
         for kind in reader.unknown() {
-            anstream::eprintln!(
+            tell(format_args!(
                 "whimbrel: {record}: messages `{kind}` are not known to this version; they are passed over"
-            );
+            ));
         }
     }
 }

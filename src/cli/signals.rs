@@ -10,6 +10,7 @@ use crate::journal::Journal;
 use crate::runner::Canceller;
 
 use super::Exit;
+use super::output::tell;
 
 /// Takes both signals from the moment it is made, also while nobody waits for the next.
 pub(super) struct Signals {
@@ -66,7 +67,7 @@ impl Questions {
 /// Cancels the run at the first signal; at the second prints what is left and ends the process.
 pub(super) async fn obey(mut signals: Signals, canceller: Canceller, journal: Journal) {
     signals.next().await;
-    anstream::eprintln!("stopping: running scenarios are cleaned up; once more leaves at once");
+    tell("stopping: running scenarios are cleaned up; once more leaves at once");
     canceller.cancel();
     signals.next().await;
     leave(&journal);
@@ -77,10 +78,10 @@ pub(super) async fn obey(mut signals: Signals, canceller: Canceller, journal: Jo
 fn leave(journal: &Journal) {
     let unsettled = journal.unsettled_in_all();
     for line in unsettled.lines() {
-        anstream::eprintln!("left: {line}");
+        tell(format_args!("left: {line}"));
     }
     if let Some(path) = journal.path().filter(|_| !unsettled.is_empty()) {
-        anstream::eprintln!("journal: {}; `whimbrel sweep` removes what is left", path.display());
+        tell(format_args!("journal: {}; `whimbrel sweep` removes what is left", path.display()));
     }
     std::process::exit(Exit::Interrupted as i32);
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::events::names::RunId;
 use disk::Disk;
 pub use entry::{
-    Access, Account, Entry, ServiceBefore, ServiceSet, disabled_reason, run_that_disabled,
+    Access, Account, Entry, Hold, ServiceBefore, ServiceSet, disabled_reason, run_that_disabled,
 };
 pub use ledger::{Ledger, ServiceChanged, Unsettled};
 pub use left::{Blank, Heading, Left, Listed, Taken, listed};

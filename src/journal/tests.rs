@@ -61,6 +61,26 @@ fn kill(journal: Journal) {
 }
 
 #[test]
+fn what_a_killed_run_held_and_did_not_release_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let migration = Hold::Migration(ServerId::new("s1"));
+    let compute = Hold::Compute(ComputeName::new("c1"));
+    for hold in [migration.clone(), Hold::Boots, compute.clone(), compute.clone()] {
+        journal.write(Entry::Holding { hold }).unwrap();
+    }
+    journal.write(Entry::Released { hold: Hold::Boots }).unwrap();
+    kill(journal);
+
+    let [left] = <[Left; 1]>::try_from(ended(folder.path())).unwrap();
+    assert_eq!(left.unsettled.holds, [migration, compute]);
+    insta::assert_snapshot!(left.unsettled.lines().join("\n"), @r"
+    live migrations of s1, which are held
+    c1, which was taken away
+    ");
+}
+
+#[test]
 fn what_a_killed_run_made_and_changed_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());

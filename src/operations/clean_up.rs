@@ -14,7 +14,7 @@ use crate::journal::{Account, Entry, Unsettled};
 use crate::wait::{self, Check, WaitError};
 
 use super::boot::{RUN_KEY, named_for};
-use super::{Problem, computes};
+use super::{Problem, computes, held};
 
 /// Things that could not be undone; the journal keeps them.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,8 @@ pub struct LeftBehind {
     pub lines: Vec<String>,
 }
 
-/// Undoes everything of `unsettled`: computes are put back, then instances are removed. One that
-/// can't be undone does not keep the others from it.
+/// Undoes everything of `unsettled`: what is held goes on, computes are put back, then instances are
+/// removed. One that can't be undone does not keep the others from it.
 ///
 /// An instance is found by its name and taken for ours only if its metadata names the run too. A
 /// migration that is under way is called off first, because deleting a server in the middle of one
@@ -37,6 +37,11 @@ pub struct LeftBehind {
 pub async fn undo(cloud: &Cloud, unsettled: &Unsettled) -> Result<(), LeftBehind> {
     let mut lines = Vec::new();
     cloud.pending.none_left().await;
+    for hold in &unsettled.holds {
+        if let Err(problem) = held::release(cloud, hold).await {
+            lines.push(format!("{hold}: {}", told(&problem)));
+        }
+    }
     for (compute, before) in &unsettled.computes {
         if let Err(problem) = computes::restore(cloud, compute, before).await {
             lines.push(format!("the service of {compute}: {}", told(&problem)));
@@ -181,7 +186,7 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server, moves: bool) -> R
 /// Waits until the instance is gone. Where deleted ones are kept for a while
 /// (`reclaim_instance_interval`), it is deleted for good. A deletion that fails leaves it in ERROR
 /// without a task (the API sets the task `deleting` before it answers); it is asked for once more.
-async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
+pub(super) async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
     let watcher = &party.servers.watch(id.clone());
     let (forced, again) = (&Cell::new(false), &Cell::new(false));
     let what = format!("instance {id} to be gone");

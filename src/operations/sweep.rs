@@ -190,7 +190,7 @@ fn run_that_took_out(service: &ServiceRecord) -> Option<RunId> {
 ///
 /// [`LeftBehind`] with all that was not undone.
 pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Result<(), LeftBehind> {
-    let mut unsettled = Unsettled { instances: remains.requests(), computes: Vec::new() };
+    let mut unsettled = Unsettled { instances: remains.requests(), ..Unsettled::default() };
     let mut lines = Vec::new();
     if cloud.facts.allow.contains(&Change::Hosts) {
         unsettled.computes = remains.changed().into_iter().collect();

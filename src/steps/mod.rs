@@ -7,6 +7,7 @@
 mod cloud;
 mod computes;
 mod count;
+mod in_flight;
 mod instances;
 mod members;
 mod migrations;

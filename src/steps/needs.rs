@@ -11,11 +11,13 @@ use regex::Regex;
 
 use super::count::Count;
 use crate::config::Change;
-use crate::control::Need;
+use crate::control::{Knob, Need};
 use crate::events::words::many;
 use crate::journal::Account;
 
-use Asks::{Boots, ComputesSaid, Disables, ForcesDown, Moves, Needs, OfMember, Pauses};
+use Asks::{
+    Boots, ComputesSaid, Disables, ForcesDown, Interferes, Moves, Needs, OfMember, Pauses, Turns,
+};
 
 /// Each sentence as its step has it, with what it asks for beyond looking.
 const ROWS: &[(&str, &[Asks])] = &[
@@ -62,6 +64,38 @@ const ROWS: &[(&str, &[Asks])] = &[
     ("the migration of every instance is completed", &[]),
     ("the migration of each of them is completed", &[]),
     ("the migration of {instance} fails for want of a valid destination", &[]),
+    (
+        "the live migration of {instance} stands still {phase}",
+        &[Turns(Knob::HoldMigrations), Moves(Which::One)],
+    ),
+    ("the next live migration of {instance} will fail {failure}", &[Turns(Knob::FailMigrations)]),
+    (
+        "a live migration of {instance} failed {failure}",
+        &[Turns(Knob::FailMigrations), Moves(Which::One)],
+    ),
+    (
+        "the boot of {instance} stands still {stage}",
+        &[Turns(Knob::HoldBoots), Boots(Account::Operator, Requests::One)],
+    ),
+    ("{instance} is on the compute of {instance}", &[Moves(Which::One)]),
+    ("that compute went down", &[Needs(Need::Change(Change::Hosts)), Turns(Knob::Computes)]),
+    ("the migration of {instance} goes on", &[]),
+    ("boots go on", &[]),
+    ("the operator aborts the migration of {instance}", &[Interferes("aborts a live migration")]),
+    (
+        "the operator forces the migration of {instance} to its end",
+        &[Interferes("forces a live migration to its end")],
+    ),
+    ("the operator tries to {deed} {instance}", &[Interferes("asks for what is to be refused")]),
+    ("the operator deletes {instance}", &[Interferes("deletes 1 instance")]),
+    ("{instance} is migrating and still where it was", &[]),
+    ("{instance} is being built", &[]),
+    ("the migration of {instance} waits for its turn", &[]),
+    ("the migration of {instance} is {outcome}", &[]),
+    ("the migration of {instance} is over", &[]),
+    ("{instance} is running where it was", &[]),
+    ("{instance} is broken on that compute", &[]),
+    ("{instance} is gone", &[]),
     ("{instance} is running on that compute", &[]),
     ("{instance} is paused on that compute", &[]),
     ("{instance} is running on another compute", &[]),
@@ -84,6 +118,10 @@ enum Asks {
     Pauses,
     Disables(Which),
     ForcesDown,
+    /// This of the cloud's control, until the scenario ends.
+    Turns(Knob),
+    /// What is done to a migration or an instance, in words.
+    Interferes(&'static str),
     /// The plain member is to be answered or refused.
     OfMember(&'static str),
 }
@@ -124,7 +162,12 @@ fn pattern(sentence: &str) -> Regex {
         .replace(r"\{count\}", &format!("(?<count>{})", Count::REGEX))
         .replace(r"\{instance\}", "\"[^\"]*\"")
         .replace(r"\{destination\}", "(?<to>.+)")
-        .replace(r"\{refusal\}", ".+");
+        .replace(r"\{refusal\}", ".+")
+        .replace(r"\{phase\}", ".+")
+        .replace(r"\{failure\}", ".+")
+        .replace(r"\{stage\}", ".+")
+        .replace(r"\{outcome\}", "(aborted|rolled back|given up)")
+        .replace(r"\{deed\}", "[a-z-]+");
     Regex::new(&whole).expect("a sentence of ours")
 }
 
@@ -145,7 +188,8 @@ pub fn of(sentence: &str) -> Vec<Need> {
         }
         Disables(_) | ForcesDown => vec![Need::Change(Change::Hosts)],
         OfMember(_) => vec![Need::Member],
-        Moves(_) | Pauses => vec![],
+        Turns(knob) => vec![Need::Control(knob)],
+        Moves(_) | Pauses | Interferes(_) => vec![],
     });
     needs.collect()
 }
@@ -175,6 +219,10 @@ pub enum Deed {
     Disables(Which),
     /// Declares a compute down, until the scenario ends.
     ForcesDown,
+    /// Turns this knob of the cloud's control, until the scenario ends.
+    Turns(Knob),
+    /// Does this to a migration or an instance.
+    Interferes(&'static str),
     /// Asks as the plain member for something that they may not have, or not all of it.
     MemberAsks(&'static str),
 }
@@ -202,6 +250,8 @@ pub fn deeds<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<Deed> {
             Pauses => Deed::Pauses,
             Disables(which) => Deed::Disables(which),
             ForcesDown => Deed::ForcesDown,
+            Turns(knob) => Deed::Turns(knob),
+            Interferes(what) => Deed::Interferes(what),
             OfMember(what) => Deed::MemberAsks(what),
         });
     }
@@ -248,6 +298,8 @@ impl fmt::Display for Deed {
                 f.write_str("disables every compute but one, and enables them again")
             }
             Self::ForcesDown => f.write_str("forces 1 compute down, and takes that back"),
+            Self::Turns(knob) => write!(f, "{knob}, and takes that back"),
+            Self::Interferes(what) => f.write_str(what),
             Self::MemberAsks(what) => write!(f, "asks for {what}, as the plain member"),
         }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::runner::{Ended, Outcome as Ran, Remembered, Verdict, paired};
 
+use super::super::output::tell;
 use super::super::{Exit, Stop};
 
 /// No `.jsonl`, which would make it a journal.
@@ -57,10 +58,10 @@ impl Memory {
             if after == before { Ok(()) } else { self.write(&after) }
         });
         if let Err(error) = written {
-            anstream::eprintln!(
+            tell(format_args!(
                 "whimbrel: what failed can't be remembered in {}: {error}",
                 self.0.display()
-            );
+            ));
         }
     }
 

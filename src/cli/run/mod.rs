@@ -23,6 +23,7 @@ use crate::events::outcome::Ending;
 use crate::report::shell_word;
 use crate::runner::{self, cancel};
 
+use super::output::tell;
 use super::settings::{Resolved, Settings};
 use super::signals::{self, Questions, Signals};
 use super::surroundings::OnTarget;
@@ -93,7 +94,7 @@ pub(super) fn run(run: &Run) -> Outcome {
             tokio::select! {
                 opened = &mut opening => return Some(opened),
                 () = signals.next() => return None,
-                () = questions.next() => anstream::eprintln!("the target is being opened"),
+                () = questions.next() => tell("the target is being opened"),
             }
         }
     };

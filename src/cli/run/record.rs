@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::events::messages::{Envelope, ndjson};
 use crate::events::stream::{Event, Speaker};
 
-use super::super::output::WhileRead;
+use super::super::output::{WhileRead, tell};
 use super::super::{Exit, Outcome, Stop};
 use super::kept::{cannot_write, created};
 
@@ -43,7 +43,7 @@ impl Record {
         }
         if let Err(error) = ndjson::write(&mut *self.out, envelope) {
             let stop = cannot_write(FLAG, Path::new(&self.name), &error);
-            anstream::eprintln!("whimbrel: {}; the run goes on without its record", stop.message);
+            tell(format_args!("whimbrel: {}; the run goes on without its record", stop.message));
             // It was empty a moment ago, and nobody else writes.
             drop(self.broken.0.set(stop));
         }

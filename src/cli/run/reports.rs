@@ -14,7 +14,7 @@ use crate::report::console::{Console, Options};
 use crate::runner::{Problem, drawn};
 
 use super::super::github::OnGitHub;
-use super::super::output::WhileRead;
+use super::super::output::{WhileRead, cannot_write};
 use super::super::{Exit, Stop};
 use super::kept::{self, Draw, Kept};
 use super::record::Record;
@@ -75,6 +75,11 @@ impl Shown {
             Self::Out => Box::new(WhileRead::new(io::stdout())),
             Self::Err => Box::new(WhileRead::new(io::stderr())),
         }
+    }
+
+    /// Why nothing can be shown.
+    pub(in super::super) fn unwritable(self, error: &io::Error) -> Stop {
+        cannot_write(if self == Self::Out { "standard output" } else { "standard error" }, error)
     }
 
     /// Columns and rows, if it is a terminal.

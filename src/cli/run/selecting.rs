@@ -6,6 +6,7 @@ use crate::config;
 use crate::runner::{Catalogue, Library, Order, Plan, Remembered, Selection, Source, SourceError};
 use crate::world::ComputeWorld;
 
+use super::super::output::tell;
 use super::super::settings::Resolved;
 use super::super::{Exit, Stop, features};
 use super::memory::{Extent, Memory};
@@ -77,7 +78,7 @@ fn failed_before(resolved: &Resolved) -> Result<Library, Stop> {
     let missing = library.keep_only(&remembered);
     for Remembered { path, line, name } in missing {
         if !broken.contains(path) {
-            anstream::eprintln!("whimbrel: {path}:{line} can't be found any more: {name}");
+            tell(format_args!("whimbrel: {path}:{line} can't be found any more: {name}"));
         }
     }
     if library.documents.is_empty() && broken.is_empty() {

@@ -106,7 +106,7 @@ impl ToldRun<'_> {
         if let Some(github) = github {
             github.end(&told, shown);
         }
-        let console = console.map_err(|error| Stop::new(Exit::Internal, &error));
+        let console = console.map_err(|error| shown.unwritable(&error));
         let kept: Vec<Outcome> = kept.into_iter().map(|kept| kept.write(&told)).collect();
         [broken.outcome(), console.map(|()| Exit::Passed)].into_iter().chain(kept)
     }

@@ -120,7 +120,7 @@ pub(super) fn computes(survey: &Survey, intent: &Intent, zone: Option<&str>) -> 
     let wanted = |needs: &Vec<Need>| {
         let computes = needs.iter().map(|need| match need {
             Need::Computes(count) => *count,
-            Need::Instances(..) | Need::Member | Need::Change(_) => 0,
+            Need::Instances(..) | Need::Member | Need::Change(_) | Need::Control(_) => 0,
         });
         computes.max().unwrap_or(0)
     };

@@ -182,6 +182,28 @@ pub(super) fn allowed(config: &Config, intent: &Intent) -> Finding {
     Finding::warning(check, found, Lack::Leave(Change::Hosts).remedy(cloud))
 }
 
+/// What can be done to the cloud beyond its API, and how many scenarios want to.
+pub(super) fn control(survey: &Survey, intent: &Intent) -> Finding {
+    let check = Check::Control;
+    let wants = |needs: &&Vec<Need>| needs.iter().any(|need| matches!(need, Need::Control(_)));
+    let wanting = intent.needs.iter().filter(wants).count();
+    match &survey.control {
+        // Every real cloud is so; that scenarios are skipped is told with them.
+        None => Finding::good(check, "none: only the API is used, as on any real cloud"),
+        Some(Ok(knobs)) => {
+            let knobs: Vec<String> = knobs.iter().map(ToString::to_string).collect();
+            let able = if knobs.is_empty() { "does nothing".to_owned() } else { knobs.join(", ") };
+            Finding::good(check, format!("it {able}; {} it", needing(wanting)))
+        }
+        Some(Err(error)) => Finding::problem(
+            check,
+            error.to_string(),
+            "see whether the setting `control` is right, and whether what it names still runs; \
+             without that setting such scenarios are skipped",
+        ),
+    }
+}
+
 /// Journals of runs on this cloud that ended without undoing all that they did.
 pub(super) fn journals(config: &Config) -> Finding {
     let check = Check::Journals;
