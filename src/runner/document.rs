@@ -12,7 +12,7 @@ use gherkin::{GherkinEnv, StepType};
 
 use super::Ids;
 use super::broken::{self, Broken};
-use super::lines::{Lines, Mark, cells, indent, mark, tags};
+use super::lines::{Lines, Mark, cells, indent, lead, mark, tags, undented};
 use super::pickles::{self, StepFacts};
 pub use super::pickles::{Case, CaseStep};
 use super::source::Source;
@@ -241,8 +241,10 @@ impl Reader<'_> {
         let location = self.lines.locate_content(step.span.start);
         let id = self.ids.next();
         let keyword = step.keyword.trim();
-        let column =
-            location.column.unwrap_or(1).saturating_add(gap(self.lines, location, keyword));
+        let column = location
+            .column
+            .unwrap_or(1)
+            .saturating_add(lead(self.lines.line(location.line), keyword));
         self.facts.insert(id.clone(), StepFacts { ty: step.ty, column });
         Step {
             location,
@@ -392,23 +394,4 @@ impl Reader<'_> {
             })
             .collect()
     }
-}
-
-/// How many characters a keyword and the blanks behind it take.
-fn gap(lines: &Lines<'_>, location: Location, keyword: &str) -> u32 {
-    let rest = lines.line(location.line).trim_start();
-    let behind = rest.strip_prefix(keyword).unwrap_or_default();
-    let blanks = behind.chars().take_while(|c| c.is_whitespace()).count();
-    u32::try_from(keyword.chars().count() + blanks).unwrap_or(u32::MAX)
-}
-
-fn undented(line: &str, column: u32) -> String {
-    let mut rest = line.chars();
-    for _ in 1..column {
-        match rest.clone().next() {
-            Some(c) if c.is_whitespace() => rest.next(),
-            _ => break,
-        };
-    }
-    rest.collect()
 }

@@ -21,6 +21,7 @@ mod broken;
 mod drawn;
 mod hook;
 mod lines;
+mod outline;
 mod panics;
 mod phrase;
 mod pickles;

