@@ -7,7 +7,7 @@ use reqwest::{Client, redirect};
 
 use super::proxies::Ways;
 use super::trust;
-use crate::config::clouds::Tls;
+use crate::config::clouds::{Proxies, Tls};
 
 /// Idle connections are dropped before the other side does it: Apache's `KeepAliveTimeout` is 5 s
 /// by default, and a create that meets a closing connection has an unknown outcome.
@@ -49,13 +49,13 @@ pub enum OpenError {
     Client(String),
 }
 
-/// A client for what is no cloud's API: no credentials, the system's certificates.
+/// A client for what is no cloud's API: no credentials, no proxy, the system's certificates.
 ///
 /// # Errors
 ///
 /// [`OpenError::Client`].
 pub fn plain(connect: Duration) -> Result<Client, OpenError> {
-    build(&Tls::default(), connect)
+    build(&Tls::default(), &Ways::of(&Proxies::default()), connect)
 }
 
 /// Builds the client. `connect` bounds the time until there is a connection.
