@@ -49,7 +49,7 @@ pub enum OpenError {
     Client(String),
 }
 
-/// A client for what is no cloud's API: no credentials, no proxy, the system's certificates.
+/// A client for what is no cloud's API, on this machine: no credentials, no proxy.
 ///
 /// # Errors
 ///

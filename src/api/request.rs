@@ -256,6 +256,12 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// When it was sent by the cloud's clock, to the second; `None` if it does not say (RFC 9110,
+    /// 6.6.1: `Date`).
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp())
+    }
+
     /// The body as JSON of the shape wanted.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod settings;
 mod signals;
+mod spared;
 mod surroundings;
 mod sweep;
 
@@ -97,13 +98,7 @@ struct Stop {
 impl Stop {
     /// Stops with an error and what it came from, a line each.
     fn new(exit: Exit, error: &dyn std::error::Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message = format!("{message}\n  because {cause}");
-            source = cause.source();
-        }
-        Self { exit, message }
+        Self { exit, message: with_causes(error) }
     }
 
     /// Stops because a target can't be opened.
@@ -112,9 +107,9 @@ impl Stop {
         Self::new(exit, &error)
     }
 
-    /// Stops with several errors at once.
-    fn with_all<E: std::fmt::Display>(exit: Exit, errors: &[E]) -> Self {
-        let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    /// Stops with several errors at once, each with what it came from.
+    fn with_all<E: std::error::Error>(exit: Exit, errors: &[E]) -> Self {
+        let messages: Vec<String> = errors.iter().map(|error| with_causes(error)).collect();
         Self { exit, message: messages.join("\n") }
     }
 
@@ -122,6 +117,17 @@ impl Stop {
         output::tell(format_args!("whimbrel: {}", self.message));
         self.exit
     }
+}
+
+/// An error and what it came from, a line each.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}\n  because {cause}");
+        source = cause.source();
+    }
+    message
 }
 
 /// What a subcommand comes to.

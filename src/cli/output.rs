@@ -29,7 +29,8 @@ pub(super) fn cannot_write(stream: &str, error: &io::Error) -> Stop {
 
 /// Tells something on standard error, if anybody can be told: the exit code does not depend on it.
 pub(super) fn tell(words: impl fmt::Display) {
-    writeln!(anstream::stderr().lock(), "{words}").ok();
+    // In one piece, so that what others tell at the same time stands before or behind it.
+    drop(anstream::stderr().lock().write_all(format!("{words}\n").as_bytes()));
 }
 
 impl<W: Write> WhileRead<W> {

@@ -50,6 +50,7 @@ impl Surroundings for OnTarget {
         let unsettled = world.cloud.journal.unsettled();
         clean_up::undo(&world.cloud, &unsettled)
             .await
+            .settled()
             .map_err(|behind| failure("left behind", behind))
     }
 

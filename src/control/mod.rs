@@ -28,6 +28,6 @@ pub use lack::Lack;
 pub use need::{Facts, Need, Room};
 pub use pending::Pending;
 pub use survey::{Known, Looked, PartySurvey, Site, Survey};
-pub(crate) use target::{NAMES, has_placement, run_named_in};
+pub(crate) use target::has_placement;
 pub use target::{OpenError, Target};
 pub use watch::{Migrations, Records, Servers};

@@ -8,7 +8,7 @@ use crate::api::discover::{DiscoverError, Wanted};
 use crate::api::{self, ExchangeLog, Limiters, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError};
 use crate::config::{Change, Config, Layers};
-use crate::events::names::RunId;
+use crate::events::names::{NAMES, RunId};
 use crate::journal::{Account, Journal, JournalError, Left};
 use crate::wait::{Beat, Feed};
 
@@ -301,24 +301,9 @@ impl Target {
     }
 }
 
-/// What the names of the instances of all runs begin with.
-pub(crate) const NAMES: &str = "wb-";
-
 /// What the names of a run's instances begin with.
 pub(super) fn run_prefix(run: impl std::fmt::Display) -> String {
     format!("{NAMES}{run}-")
-}
-
-/// The run by which an instance is named: `wb-`, the run, the scenario's number and its own name.
-pub(crate) fn run_named_in(name: &str) -> Option<RunId> {
-    let mut parts = name.strip_prefix(NAMES)?.splitn(3, '-');
-    let run = RunId::read(parts.next()?)?;
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
-    let is_name = |part: &str| {
-        part.starts_with(|first: char| first.is_ascii_lowercase())
-            && part.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
-    };
-    (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
 }
 
 /// What all parties of a cloud share.
@@ -380,27 +365,4 @@ fn logged(party: &Party, log: &ExchangeLog) -> Party {
 /// Whether the cloud has placement; without it nobody can say what is allocated.
 pub(crate) async fn has_placement(party: &Party) -> Result<bool, RequestError> {
     party.compute.session().has(Service::Placement).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_instance_is_named_by_its_run_only_if_all_of_its_name_is_as_we_name() {
-        let run = RunId::random();
-        for rest in ["1-web", "12-web-again1-3"] {
-            let name = format!("{}{rest}", run_prefix(&run));
-            assert_eq!(run_named_in(&name), Some(run.clone()), "{name}");
-        }
-        for other in [
-            "wb-abcdefgh",
-            "wb-abcdefgh-web",
-            "wb-abc-1-web",
-            "wb-abcdefgh-1-.*",
-            "a-wb-abcdefgh-1-web",
-        ] {
-            assert_eq!(run_named_in(other), None, "{other}");
-        }
-    }
 }

@@ -148,3 +148,24 @@ pub enum Entry {
         hold: Hold,
     },
 }
+
+impl Entry {
+    /// Whether it says that something is undone.
+    pub(super) fn is_undone(&self) -> bool {
+        matches!(self, Self::Removed { .. } | Self::Restored { .. } | Self::Released { .. })
+    }
+
+    /// The name of the request that it is about, if it is about instances.
+    pub(super) fn request(&self) -> Option<&str> {
+        match self {
+            Self::Creating { name, .. } | Self::Created { name, .. } | Self::Removed { name } => {
+                Some(name)
+            }
+            Self::Run { .. }
+            | Self::Changing { .. }
+            | Self::Restored { .. }
+            | Self::Holding { .. }
+            | Self::Released { .. } => None,
+        }
+    }
+}

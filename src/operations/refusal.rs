@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
+use cucumber::codegen::inventory;
+
 use super::{Answered, Problem};
+use crate::events::parameter::ParameterType;
 
 /// A reason to refuse a request, in the words of features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, cucumber::Parameter)]
@@ -21,6 +24,10 @@ pub enum Refusal {
     NothingUnderWay,
     /// Only a copy can be forced to its end.
     NotCopiedYet,
+}
+
+inventory::submit! {
+    ParameterType::listed::<Refusal>("reason to refuse a request")
 }
 
 /// What the cloud answers for a reason: the code, and a part of the message.

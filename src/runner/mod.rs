@@ -30,6 +30,7 @@ mod scenario;
 mod so_far;
 mod stall;
 mod telling;
+mod values;
 
 #[cfg(test)]
 mod tests;

@@ -41,13 +41,64 @@ pub struct CaseStep {
     pub location: Location,
     /// Keyword as written, text, doc string and table with the row's values in.
     pub step: gherkin::Step,
+    pub(super) written: Written,
 }
 
-/// All cases of `feature`, in order. `types` are gherkin's by step id; `last` is the last line.
+/// Where what a step says is written.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    /// The place of the sentence, behind the keyword.
+    sentence: Location,
+    /// What was filled in from the row, in order.
+    filled: Vec<Filled>,
+    /// The columns of the step's Examples; `None` if it is filled from none.
+    pub(super) columns: Option<Arc<[String]>>,
+    /// The place of the table or doc string below it.
+    pub(super) argument: Option<Location>,
+}
+
+/// A value from a row: so many characters instead of so many of the placeholder.
+#[derive(Clone, Debug)]
+struct Filled {
+    from: usize,
+    to: usize,
+    placeholder: usize,
+    cell: Location,
+}
+
+impl Written {
+    /// The place and length of the sentence's characters from `from` to before `to`: in the row, if
+    /// any of them comes from there.
+    pub(super) fn place(&self, (from, to): (usize, usize)) -> (Location, u32) {
+        let short = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let within = |filled: &&Filled| {
+            filled.from < to.max(from + 1) && from < filled.to.max(filled.from + 1)
+        };
+        if let Some(filled) = self.filled.iter().find(within) {
+            return (filled.cell, short(filled.to - filled.from).max(1));
+        }
+        let before = self.filled.iter().filter(|filled| filled.to <= from);
+        let column = before.fold(from, |at, it| at + it.placeholder - (it.to - it.from));
+        let first = self.sentence.column.unwrap_or(1);
+        let column = Some(first.saturating_add(short(column)));
+        (Location { column, ..self.sentence }, short(to - from))
+    }
+}
+
+/// What a step of the file is, beyond its message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepFacts {
+    /// What gherkin says it is.
+    pub(super) ty: StepType,
+    /// The column in which its sentence begins.
+    pub(super) column: u32,
+}
+
+/// All cases of `feature`, in order. `facts` are by step id; `last` is the last line.
 pub(super) fn compile(
     uri: &str,
     feature: &Feature,
-    types: &HashMap<String, StepType>,
+    facts: &HashMap<String, StepFacts>,
     last: u32,
     ids: &mut Ids,
 ) -> Vec<Case> {
@@ -55,7 +106,7 @@ pub(super) fn compile(
         uri,
         language: &feature.language,
         feature: feature.name.as_str().into(),
-        types,
+        facts,
         ids,
         cases: Vec::new(),
     };
@@ -113,7 +164,7 @@ struct Compiler<'a> {
     uri: &'a str,
     language: &'a str,
     feature: Arc<str>,
-    types: &'a HashMap<String, StepType>,
+    facts: &'a HashMap<String, StepFacts>,
     ids: &'a mut Ids,
     cases: Vec<Case>,
 }
@@ -171,7 +222,8 @@ impl Compiler<'_> {
     ) {
         let mut ast_node_ids = vec![scenario.id.clone()];
         ast_node_ids.extend(row.map(|row| row.id.clone()));
-        let (pickle_steps, steps) = outline.steps.iter().map(|step| self.step(step, row)).unzip();
+        let steps = outline.steps.iter().map(|step| self.step(step, outline, row));
+        let (pickle_steps, steps) = steps.unzip();
         let mut seen = HashSet::new();
         let tags = context
             .tags
@@ -198,11 +250,17 @@ impl Compiler<'_> {
         });
     }
 
-    fn step(&mut self, cut: &CutStep<'_>, row: Option<&TableRow>) -> (PickleStep, CaseStep) {
+    fn step(
+        &mut self,
+        cut: &CutStep<'_>,
+        outline: &Outline<'_>,
+        row: Option<&TableRow>,
+    ) -> (PickleStep, CaseStep) {
         let own = cut.step;
         // Only the scenario's own steps come from the row; a background's are as they stand.
         let row = row.filter(|_| cut.own);
-        let ty = self.types.get(&own.id).copied().unwrap_or(StepType::Given);
+        let facts = self.facts.get(&own.id).copied();
+        let ty = facts.map_or(StepType::Given, |facts| facts.ty);
         let text = cut.text.fill(row);
         let doc_string = cut.doc_string.as_ref().map(|content| content.fill(row));
         let table: Option<Vec<Vec<String>>> = cut.table.as_ref().map(|rows| {
@@ -244,7 +302,15 @@ impl Compiler<'_> {
             })
             .build();
         let location = own.location;
-        (pickle_step, CaseStep { location, step })
+        let column = facts.map(|facts| facts.column);
+        let table = own.data_table.as_ref().map(|table| table.location);
+        let written = Written {
+            sentence: Location { column, ..location },
+            filled: row.map(|row| cut.text.filled(row, &outline.columns)).unwrap_or_default(),
+            columns: row.map(|_| outline.columns.clone()),
+            argument: table.or(own.doc_string.as_ref().map(|text| text.location)),
+        };
+        (pickle_step, CaseStep { location, step, written })
     }
 }
 
@@ -259,6 +325,8 @@ fn pickle_table(rows: &[Vec<String>]) -> PickleTable {
 struct Outline<'a> {
     name: Cut<'a>,
     steps: Vec<CutStep<'a>>,
+    /// The names in the header of its Examples.
+    columns: Arc<[String]>,
 }
 
 struct CutStep<'a> {
@@ -287,7 +355,12 @@ impl<'a> Outline<'a> {
             .map(|step| CutStep::cut(step, false, &none))
             .chain(scenario.steps.iter().map(|step| CutStep::cut(step, true, &columns)))
             .collect();
-        Self { name: Cut::new(&scenario.name, &columns), steps }
+        let names = header.into_iter().flat_map(|row| &row.cells);
+        Self {
+            name: Cut::new(&scenario.name, &columns),
+            steps,
+            columns: names.map(|cell| cell.value.clone()).collect(),
+        }
     }
 }
 
@@ -344,6 +417,26 @@ impl<'a> Cut<'a> {
         }
         pieces.push(Piece::Text(rest));
         Self(pieces)
+    }
+
+    /// What comes from `row`, whose columns are called `names`.
+    fn filled(&self, row: &TableRow, names: &[String]) -> Vec<Filled> {
+        let mut filled = Vec::new();
+        let mut at = 0;
+        for piece in &self.0 {
+            match *piece {
+                Piece::Text(text) => at += text.chars().count(),
+                Piece::Column(column) => {
+                    let Some(cell) = row.cells.get(column) else { continue };
+                    let from = at;
+                    at += cell.value.chars().count();
+                    let name = names.get(column).map_or(0, |name| name.chars().count());
+                    let placeholder = name + "<>".len();
+                    filled.push(Filled { from, to: at, placeholder, cell: cell.location });
+                }
+            }
+        }
+        filled
     }
 
     /// The text with `row`'s values in.

@@ -6,6 +6,7 @@
 
 mod cloud;
 mod computes;
+mod count;
 mod in_flight;
 mod instances;
 mod members;

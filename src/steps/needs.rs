@@ -6,10 +6,13 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use cucumber::Parameter;
 use regex::Regex;
 
+use super::count::Count;
 use crate::config::Change;
 use crate::control::{Knob, Need};
+use crate::events::words::many;
 use crate::journal::Account;
 
 use Asks::{
@@ -19,24 +22,24 @@ use Asks::{
 /// Each sentence as its step has it, with what it asks for beyond looking.
 const ROWS: &[(&str, &[Asks])] = &[
     ("a cloud with several computes", &[Needs(Need::Computes(2))]),
-    ("a cloud with {int} computes", &[ComputesSaid]),
+    ("a cloud with {count} computes", &[ComputesSaid]),
     ("a compute without {instance} was disabled", &[Disables(Which::One)]),
     ("every compute without {instance} was disabled", &[Disables(Which::Every)]),
     ("a compute without {instance} went down", &[ForcesDown]),
     ("{instance} is not on the disabled compute", &[]),
     ("a running instance {instance}", &[Boots(Account::Operator, Requests::One)]),
     ("a running instance {instance} of a plain member", &[Boots(Account::Member, Requests::One)]),
-    ("{int} instances {instance} booted together", &[Boots(Account::Operator, Requests::One)]),
+    ("{count} instances {instance} booted together", &[Boots(Account::Operator, Requests::One)]),
     (
-        "{int} instances {instance} booted by separate requests at the same time",
+        "{count} instances {instance} booted by separate requests at the same time",
         &[Boots(Account::Operator, Requests::OneEach)],
     ),
     (
-        "the operator boots {int} instances {instance} together",
+        "the operator boots {count} instances {instance} together",
         &[Boots(Account::Operator, Requests::One)],
     ),
     (
-        "the operator boots {int} instances {instance} by separate requests at the same time",
+        "the operator boots {count} instances {instance} by separate requests at the same time",
         &[Boots(Account::Operator, Requests::OneEach)],
     ),
     ("{instance} was paused", &[Pauses]),
@@ -56,7 +59,7 @@ const ROWS: &[(&str, &[Asks])] = &[
     ("{instance} was live-migrated to {destination}", &[Moves(Which::One)]),
     ("the operator live-migrates all instances in turn", &[Moves(Which::Every)]),
     ("the operator live-migrates all instances at the same time", &[Moves(Which::Every)]),
-    ("the operator live-migrates {int} of the instances at the same time", &[Moves(Which::One)]),
+    ("the operator live-migrates {count} of the instances at the same time", &[Moves(Which::One)]),
     ("the migration of {instance} is completed", &[]),
     ("the migration of every instance is completed", &[]),
     ("the migration of each of them is completed", &[]),
@@ -156,7 +159,7 @@ static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
 /// The sentence's parameters as what they may be; the number and the destination are caught.
 fn pattern(sentence: &str) -> Regex {
     let whole = format!("^{}$", regex::escape(sentence))
-        .replace(r"\{int\}", "(?<count>[0-9]+)")
+        .replace(r"\{count\}", &format!("(?<count>{})", Count::REGEX))
         .replace(r"\{instance\}", "\"[^\"]*\"")
         .replace(r"\{destination\}", "(?<to>.+)")
         .replace(r"\{refusal\}", ".+")
@@ -257,7 +260,7 @@ pub fn deeds<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<Deed> {
 
 /// What a sentence says beside what its row knows.
 struct Said {
-    /// Its number; one, if it says none. What is too large to read is more than any cloud has.
+    /// Its number; one, if it says none.
     count: usize,
     to: Option<String>,
 }
@@ -266,7 +269,9 @@ fn asked(sentence: &str) -> Vec<(Asks, Said)> {
     let mut found = TABLE.iter().filter_map(|row| Some((row, row.pattern.captures(sentence)?)));
     let Some((row, caught)) = found.next() else { return Vec::new() };
     let said = || Said {
-        count: caught.name("count").map_or(1, |it| it.as_str().parse().unwrap_or(usize::MAX)),
+        count: caught
+            .name("count")
+            .map_or(1, |it| it.as_str().parse::<Count>().expect("five digits at most").into()),
         to: caught.name("to").map(|it| it.as_str().to_owned()),
     };
     row.asks.iter().map(|asks| (*asks, said())).collect()
@@ -274,18 +279,17 @@ fn asked(sentence: &str) -> Vec<(Asks, Said)> {
 
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
         match self {
             Self::Boots { account, instances, requests } => {
                 let requests_are = if *requests == 1 { "one request" } else { "a request each" };
-                write!(f, "boots {instances} instance{} by {requests_are}", s(*instances))?;
+                write!(f, "boots {} by {requests_are}", many(*instances, "instance"))?;
                 match account {
                     Account::Operator => Ok(()),
                     Account::Member => f.write_str(", as the plain member"),
                 }
             }
             Self::Moves { instances, to } => {
-                write!(f, "asks for {instances} live migration{}", s(*instances))?;
+                write!(f, "asks for {}", many(*instances, "live migration"))?;
                 to.as_ref().map_or(Ok(()), |to| write!(f, ", to {to}"))
             }
             Self::Pauses => f.write_str("pauses 1 instance"),
@@ -327,8 +331,10 @@ mod tests {
             let boots = format!(r#"the operator boots 5 instances "web" {how}"#);
             assert_eq!(of(&boots), instances(5));
         }
-        let absurd = format!(r#"{}0 instances "web" booted together"#, usize::MAX);
-        assert_eq!(of(&absurd), instances(usize::MAX));
+        assert_eq!(of(r#"99999 instances "web" booted together"#), instances(99_999));
+        for bad in ["0", "-1", "007", "100000", "99999999999999999999999"] {
+            assert_eq!(of(&format!(r#"{bad} instances "web" booted together"#)), [], "{bad}");
+        }
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn a_torn_last_line_is_told_and_a_broken_one_before_it_is_an_error() {
 
     bench.folder.write("run.ndjson", &whole[..whole.len() - 30]);
     let torn = report(&bench.folder, &[]).exits(130);
-    torn.says(&[&format!("run.ndjson:{count}: the last line is torn"), "1 scenario: 1 passed"]);
+    torn.says(&[&format!("run.ndjson:{count}: the last line is torn, as when a run is killed, or its disk is full; "), "1 scenario: 1 passed"]);
 
     let broken = whole.replacen("{\"pickle\":", "{\"pickle\"", 1);
     bench.folder.write("run.ndjson", &broken);
@@ -317,4 +317,29 @@ fn a_reader_of_the_record_who_goes_away_does_not_change_how_the_run_ends() {
     until("it ended", || bench.folder.path().join("code").exists(), || said.clone());
     assert_eq!(bench.folder.read("code"), "1\n", "{said}");
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
+#[test]
+fn a_record_that_has_lost_lines_exits_2_and_says_so_in_every_report() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    let whole = bench.run(&["one.feature", "--messages", "-"]).exits(0).out;
+    let keep = |kept: &dyn Fn(&str) -> bool| -> String {
+        let lines: Vec<&str> = whole.lines().filter(|line| kept(line)).collect();
+        lines.join("\n") + "\n"
+    };
+    let reversed = whole.lines().rev().collect::<Vec<_>>().join("\n") + "\n";
+    let broken = [
+        keep(&|line| !line.starts_with(r#"{"testCase":"#)),
+        keep(&|line| !line.starts_with(r#"{"pickle":"#)),
+        reversed,
+    ];
+    for record in broken {
+        bench.folder.write("run.ndjson", &record);
+        let told = report(&bench.folder, &[]).exits(2);
+        assert!(told.out.contains("the record is broken: "), "{}", told.out);
+        assert!(!told.out.contains("nothing ran"), "{}", told.out);
+        let told = report(&bench.folder, &["--junit", "j.xml"]).exits(2);
+        assert!(told.err.contains("run.ndjson: the record is broken: "), "{}", told.err);
+    }
 }

@@ -33,5 +33,7 @@ mod sim_projects;
 mod support;
 mod sweep_beside;
 mod sweep_by_metadata;
+mod sweep_computes;
 mod sweep_faults;
 mod sweep_killed;
+mod sweep_told;

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use super::super::Exit;
 use super::super::signals::Signals;
+use super::complain;
 
 /// Whether the user wants the sweep to end.
 pub(super) struct Stopping {
@@ -33,9 +34,9 @@ impl Stopping {
                     if std::mem::replace(&mut self.asked, true) {
                         return None;
                     }
-                    anstream::eprintln!(
+                    complain(format_args!(
                         "stopping: the run that is being swept is finished; once more leaves at once"
-                    );
+                    ));
                 }
             }
         }

@@ -210,11 +210,6 @@ pub fn at_home(config: &Config, intent: &Intent) -> Vec<Finding> {
     vec![room::allowed(config, intent), room::journals(config)]
 }
 
-/// "1 scenario", "2 scenarios".
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 /// At most this many names are listed.
 const LISTED: usize = 10;
 

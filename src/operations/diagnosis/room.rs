@@ -9,7 +9,8 @@ use crate::journal::{self, Account, Listed, Taken};
 
 use super::cloud::{asked, is_catalog, needing, not_made};
 use super::trouble::Asked;
-use super::{Check, Finding, Intent, counted};
+use super::{Check, Finding, Intent};
+use crate::events::words::many;
 
 /// What each account would boot from; once, if that is the same.
 pub(super) async fn boots(site: &Site, survey: &Survey) -> Vec<Finding> {
@@ -128,7 +129,7 @@ fn quota(found: &PartySurvey, limits: &AbsoluteLimits, rooms: &[Room], intent: &
     let largest = sizes.first().copied().unwrap_or(0);
     let together =
         sizes.iter().take(intent.concurrency).fold(0, |sum: usize, size| sum.saturating_add(*size));
-    let words = format!("{words}: room for {}", counted(room.instances, "instance"));
+    let words = format!("{words}: room for {}", many(room.instances, "instance"));
     if largest > room.instances {
         let short = sizes.iter().filter(|size| **size > room.instances).count();
         let lack = Lack::Room { wanted: largest, left: room.instances };
@@ -144,10 +145,7 @@ fn enough(room: &Room, largest: usize, together: usize, intent: &Intent) -> Stri
             "enough for each scenario (at most {largest}); side by side they wait for their share"
         );
     }
-    format!(
-        "enough for {} side by side (at most {together})",
-        counted(intent.concurrency, "scenario")
-    )
+    format!("enough for {} side by side (at most {together})", many(intent.concurrency, "scenario"))
 }
 
 /// What is left of each limit.
@@ -245,8 +243,8 @@ pub(super) fn journals(config: &Config) -> Finding {
         check,
         format!(
             "{} in {folder} of runs that were not cleaned up, with {} to undo",
-            counted(journals, "journal"),
-            counted(things, "thing"),
+            many(journals, "journal"),
+            many(things, "thing"),
         ),
         format!("undo it with `whimbrel sweep --cloud {cloud}`"),
     )

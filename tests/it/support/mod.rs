@@ -108,6 +108,16 @@ impl Folder {
         Running::start(self.path(), &[], arguments)
     }
 
+    /// Writes the journal of the dead run `run` on the cloud `sim`, with these lines after the first.
+    pub fn journal(&self, run: &str, entries: &[Value]) {
+        let first = json!({
+            "entry": "run", "run": run, "cloud": "sim", "started": "2026-11-23T12:00:00Z",
+        });
+        let lines: Vec<String> =
+            std::iter::once(&first).chain(entries).map(|line| format!("{line}\n")).collect();
+        self.write(&format!(".whimbrel/{run}.jsonl"), &lines.concat());
+    }
+
     /// The journals that lie in the folder.
     pub fn journals(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.path().join(".whimbrel")) else {
