@@ -14,7 +14,7 @@ use crate::report::console::{Console, Options};
 use crate::runner::{Problem, drawn};
 
 use super::super::github::OnGitHub;
-use super::super::output::WhileRead;
+use super::super::output::{WhileRead, cannot_write};
 use super::super::{Exit, Stop};
 use super::kept::{self, Draw, Kept};
 use super::record::{self, Record};
@@ -79,11 +79,11 @@ impl Shown {
 
     /// The console report can't be written there.
     pub(in super::super) fn cannot_take(self, error: &io::Error) -> Stop {
-        let name = match self {
+        let stream = match self {
             Self::Out => "standard output",
             Self::Err => "standard error",
         };
-        Stop { exit: Exit::Usage, message: format!("the console report ({name}): {error}") }
+        cannot_write(stream, error)
     }
 
     /// Columns and rows, if it is a terminal.
