@@ -61,8 +61,20 @@ pub struct Running {
 impl Running {
     pub(super) fn start(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        command.args(arguments);
+        Self::spawn(folder, environment, command)
+    }
+
+    /// Starts a line of the shell, in which `$0` is the binary.
+    pub(super) fn shell(folder: &Path, line: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line, env!("CARGO_BIN_EXE_whimbrel")]);
+        Self::spawn(folder, &[], command)
+    }
+
+    fn spawn(folder: &Path, environment: &[(&str, &str)], mut command: Command) -> Self {
         command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin");
-        command.envs(environment.iter().copied()).args(arguments).current_dir(folder);
+        command.envs(environment.iter().copied()).current_dir(folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let out = Pipe::read(child.stdout.take().unwrap());
