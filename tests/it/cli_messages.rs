@@ -1,6 +1,8 @@
 //! The record of a run, and what `whimbrel report` makes of it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
 use whimbrel::sim::{BootPhase, Disturbance, Service};
@@ -304,9 +306,9 @@ fn in_github_actions_failures_are_annotated_and_the_step_is_summarized() {
 }
 
 #[test]
-fn a_reader_of_the_record_who_goes_away_does_not_change_how_the_run_ends() {
+fn a_record_that_its_reader_cut_off_exits_2_and_the_run_cleans_up() {
     let bench = Bench::new();
-    bench.folder.write("one.feature", &feature(WRONG));
+    bench.folder.write("one.feature", &feature(RIGHT));
     let binary = env!("CARGO_BIN_EXE_whimbrel");
     let line =
         format!("{{ {binary} run one.feature --cloud sim --messages -; echo $? >code; }} | :");
@@ -315,7 +317,9 @@ fn a_reader_of_the_record_who_goes_away_does_not_change_how_the_run_ends() {
     let said = shell.current_dir(bench.folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     until("it ended", || bench.folder.path().join("code").exists(), || said.clone());
-    assert_eq!(bench.folder.read("code"), "1\n", "{said}");
+    assert_eq!(bench.folder.read("code"), "2\n", "{said}");
+    assert!(said.contains("--messages -: Broken pipe"), "{said}");
+    assert!(said.contains("1 scenario: 1 passed"), "{said}");
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
 }
 
@@ -342,4 +346,48 @@ fn a_record_that_has_lost_lines_exits_2_and_says_so_in_every_report() {
         let told = report(&bench.folder, &["--junit", "j.xml"]).exits(2);
         assert!(told.err.contains("run.ndjson: the record is broken: "), "{}", told.err);
     }
+}
+
+#[test]
+fn a_reader_of_the_record_who_reads_no_more_keeps_nobody_from_asking_and_stopping() {
+    let bench = Bench::new();
+    let one = |number: u32| format!("  Scenario: {number}\n    {RIGHT}\n");
+    bench
+        .folder
+        .write("one.feature", &format!("Feature: x\n{}", (0..60).map(one).collect::<String>()));
+    let line = r#"mkfifo fifo; exec "$0" run one.feature --cloud sim --messages fifo --set deadline.stall=300ms"#;
+    let run = bench.folder.shell(line);
+    let fifo = bench.folder.path().join("fifo");
+    until("there is a pipe", || fifo.exists(), String::new);
+    let mut reader = BufReader::new(File::open(&fifo).unwrap());
+    let mut line = String::new();
+    while !line.starts_with("{\"testStepFinished\"") {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+    }
+    let still = "the record (--messages fifo) has not taken a line for 300ms";
+    run.until_it_prints(still, |said| said.contains(still).then_some(()));
+    run.until_it_prints("an answer", |said| {
+        run.signal("USR1");
+        said.contains("Who waits for what").then_some(())
+    });
+    run.signal("INT");
+    run.ended().exits(130).says(&["--messages fifo: no line was taken for", "interrupted"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
+    drop(reader);
+}
+
+#[test]
+fn a_wait_that_a_deadline_cut_off_shows_what_it_saw() {
+    let bench = Bench::new();
+    bench.control().hold_boots(BootPhase::Spawning);
+    bench.folder.write("one.feature", &feature(RIGHT));
+    let limits = ["--set", "deadline.step=1s", "--set", "pace.boot.limit=60s"];
+    let told = bench.run(&[&["one.feature", "--messages", "run.ndjson"], &limits[..]].concat());
+    told.exits(1).says(&[
+        "timed out after 1s",
+        "waited for instance web to be running: BUILD/",
+        "BUILD/spawning at ",
+    ]);
 }

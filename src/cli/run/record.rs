@@ -21,14 +21,11 @@ use super::kept::{cannot_write, created};
 
 pub(super) const FLAG: &str = "--messages";
 
-/// How long a line may take before that is told, and, once the run is stopped, before the record is
-/// let go.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// A record that was opened before anything is run, empty.
 pub(super) struct Record {
     path: PathBuf,
     out: Box<dyn Write + Send>,
+    patience: Duration,
 }
 
 /// Whether a record could not be written, and why.
@@ -36,18 +33,20 @@ pub(super) struct Record {
 pub(super) struct Broken(Arc<OnceLock<Stop>>);
 
 impl Record {
-    pub(super) fn open(path: &Path) -> Result<Self, Stop> {
+    /// Opens it. A line that takes `patience` is told; once the run is stopped, the record is let go
+    /// after as long.
+    pub(super) fn open(path: &Path, patience: Duration) -> Result<Self, Stop> {
         let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
         } else {
             Box::new(created(FLAG, path)?)
         };
-        Ok(Self { path: path.to_owned(), out })
+        Ok(Self { path: path.to_owned(), out, patience })
     }
 
     /// Starts the thread that writes.
     fn begin(self, notes: Sender<Event>, cancelled: Cancelled) -> Result<Writing, Stop> {
-        let Self { path, mut out } = self;
+        let Self { path, mut out, patience } = self;
         let (lines, to_write) = channel::<Envelope>();
         let (tell, written) = channel();
         let write = move || {
@@ -59,13 +58,14 @@ impl Record {
         };
         let thread = thread::Builder::new().name("record".to_owned()).spawn(write);
         thread.map_err(|error| cannot_write(FLAG, &path, &error))?;
-        Ok(Writing { path, lines, written, notes, cancelled, broken: Broken::default() })
+        Ok(Writing { path, patience, lines, written, notes, cancelled, broken: Broken::default() })
     }
 }
 
 /// A record that is being written.
 struct Writing {
     path: PathBuf,
+    patience: Duration,
     lines: Sender<Envelope>,
     written: Receiver<io::Result<()>>,
     /// Where those who watch are told that it stands still.
@@ -106,12 +106,13 @@ impl Writing {
             }
             if self.cancelled.is_cancelled() {
                 let since: &mut Instant = stopped.get_or_insert_with(Instant::now);
-                if since.elapsed() >= PATIENCE {
-                    let why = format!("no line was taken for {} s", began.elapsed().as_secs());
+                if since.elapsed() >= self.patience {
+                    let why =
+                        format!("no line was taken for {:.1} s", began.elapsed().as_secs_f64());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
             }
-            if !told && began.elapsed() >= PATIENCE {
+            if !told && began.elapsed() >= self.patience {
                 told = true;
                 // Whoever has ended hears no more.
                 drop(self.notes.send(Event::Noted(self.standstill())));
@@ -121,10 +122,10 @@ impl Writing {
 
     fn standstill(&self) -> String {
         format!(
-            "the record ({FLAG} {}) has not taken a line for {} s\n  the run stands still until its \
+            "the record ({FLAG} {}) has not taken a line for {:?}\n  the run stands still until its \
              reader reads on; Ctrl-C lets the record go, and cleans up",
             self.path.display(),
-            PATIENCE.as_secs()
+            self.patience
         )
     }
 }

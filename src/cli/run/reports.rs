@@ -97,9 +97,9 @@ impl Shown {
 }
 
 impl Recording {
-    /// Opens the record, before anything is run.
-    pub(super) fn open(&self) -> Result<Option<Record>, Stop> {
-        self.messages.as_deref().map(Record::open).transpose()
+    /// Opens the record, before anything is run; `patience` as [`Record::open`] has it.
+    pub(super) fn open(&self, patience: Duration) -> Result<Option<Record>, Stop> {
+        self.messages.as_deref().map(|path| Record::open(path, patience)).transpose()
     }
 
     /// The record's file with its flag, unless it is standard output.

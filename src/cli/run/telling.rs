@@ -54,7 +54,7 @@ impl<'a> Telling<'a> {
         }
         Ok(Self {
             reports: &run.reports,
-            record: run.recording.open()?,
+            record: run.recording.open(resolved.config.deadlines.stall)?,
             shown: run.recording.shown(),
             kept: run.reports.open()?,
             github: OnGitHub::of(&resolved.environment, resolved.folder.clone()),

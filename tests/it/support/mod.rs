@@ -118,6 +118,11 @@ impl Folder {
         self.write(&format!(".whimbrel/{run}.jsonl"), &lines.concat());
     }
 
+    /// Starts a line of the shell in which `$0` is the binary, such as `exec "$0" run >/dev/full`.
+    pub fn shell(&self, line: &str) -> Running {
+        Running::shell(self.path(), line)
+    }
+
     /// The journals that lie in the folder.
     pub fn journals(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.path().join(".whimbrel")) else {

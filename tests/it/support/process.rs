@@ -76,8 +76,26 @@ impl Running {
         err: Stdio,
     ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        command.args(arguments);
+        Self::spawn(folder, environment, command, out, err)
+    }
+
+    /// Starts a line of the shell, in which `$0` is the binary.
+    pub(super) fn shell(folder: &Path, line: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line, env!("CARGO_BIN_EXE_whimbrel")]);
+        Self::spawn(folder, &[], command, Stdio::piped(), Stdio::piped())
+    }
+
+    fn spawn(
+        folder: &Path,
+        environment: &[(&str, &str)],
+        mut command: Command,
+        out: Stdio,
+        err: Stdio,
+    ) -> Self {
         command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin");
-        command.envs(environment.iter().copied()).args(arguments).current_dir(folder);
+        command.envs(environment.iter().copied()).current_dir(folder);
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         let mut child = command.spawn().unwrap();
         let out = Pipe::read_if(child.stdout.take());
