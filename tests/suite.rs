@@ -15,7 +15,7 @@ fn clean_up_and_audit(world: Option<&mut ComputeWorld>) -> LocalBoxFuture<'_, ()
         let undone = clean_up::undo(&world.cloud, &world.cloud.journal.unsettled()).await;
         let leftovers = audit::leftovers(&world.cloud, world.instances()).await;
         books.expect("the books agree");
-        undone.expect("everything is undone");
+        undone.settled().expect("everything is undone");
         leftovers.expect("nothing is left");
     })
 }

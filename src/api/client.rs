@@ -1,12 +1,13 @@
-//! The HTTP client: no redirects, no proxies, no repeats behind our back.
+//! The HTTP client: no redirects, no repeats, no look at the environment behind our back.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Client, redirect};
 
+use super::proxies::Ways;
 use super::trust;
-use crate::config::clouds::Tls;
+use crate::config::clouds::{Proxies, Tls};
 
 /// Idle connections are dropped before the other side does it: Apache's `KeepAliveTimeout` is 5 s
 /// by default, and a create that meets a closing connection has an unknown outcome.
@@ -48,8 +49,17 @@ pub enum OpenError {
     Client(String),
 }
 
+/// A client for what is no cloud's API, on this machine: no credentials, no proxy.
+///
+/// # Errors
+///
+/// [`OpenError::Client`].
+pub fn plain(connect: Duration) -> Result<Client, OpenError> {
+    build(&Tls::default(), &Ways::of(&Proxies::default()), connect)
+}
+
 /// Builds the client. `connect` bounds the time until there is a connection.
-pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
+pub(super) fn build(tls: &Tls, ways: &Ways, connect: Duration) -> Result<Client, OpenError> {
     Client::builder()
         .tls_backend_preconfigured(trust::config(tls)?)
         // A redirect would carry the token to whatever host it names.
@@ -57,6 +67,7 @@ pub(super) fn build(tls: &Tls, connect: Duration) -> Result<Client, OpenError> {
         // What is sent again is decided in `retry`, where it is seen and counted.
         .retry(reqwest::retry::never())
         .no_proxy()
+        .proxy(ways.for_client())
         .connect_timeout(connect)
         .pool_idle_timeout(IDLE)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))

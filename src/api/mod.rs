@@ -19,6 +19,7 @@ pub mod image;
 mod limiters;
 pub mod network;
 pub mod placement;
+mod proxies;
 mod request;
 mod retry;
 mod service;
@@ -27,7 +28,7 @@ mod transport;
 mod trust;
 mod version;
 
-pub use client::OpenError;
+pub use client::{OpenError, plain as plain_client};
 pub use error::{Outcome, RequestError, RequestErrorKind};
 pub use exchange::{Exchange, ExchangeLog, Result as ExchangeResult};
 pub use fault::Fault;

@@ -256,6 +256,12 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// When it was sent by the cloud's clock, to the second; `None` if it does not say (RFC 9110,
+    /// 6.6.1: `Date`).
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp())
+    }
+
     /// The body as JSON of the shape wanted.
     ///
     /// # Errors
@@ -296,7 +302,12 @@ impl Answer {
         if let Some(wait) =
             self.header("retry-after").filter(|_| matches!(self.status, 413 | 429 | 503))
         {
-            message = format!("{message} (to be tried again after {wait})");
+            // It is a number of seconds or a date.
+            let unit = if wait.bytes().all(|c| c.is_ascii_digit()) { " s" } else { "" };
+            message = match message.as_str() {
+                "" => format!("it is to be tried again after {wait}{unit}"),
+                said => format!("{said} (to be tried again after {wait}{unit})"),
+            };
         }
         self.error(RequestErrorKind::Status { got: self.status, expected, message })
     }

@@ -16,6 +16,7 @@ use super::exchange::ExchangeLog;
 use super::flight::Flight;
 use super::identity::{self, Login, Token};
 use super::limiters::Limiters;
+use super::proxies::Ways;
 use super::request::{Answer, Body, Expect, Method, Repeatable, Request, Version};
 use super::service::Service;
 use super::transport::{Prepared, Reply, Transport};
@@ -77,8 +78,10 @@ impl Session {
     /// [`OpenError`] if a certificate or key file can't be used.
     pub fn open(entry: CloudEntry, settings: SessionSettings) -> Result<Self, OpenError> {
         let read = entry.api_timeout.unwrap_or(settings.read);
+        let ways = Ways::of(&entry.proxies);
         let transport = Transport {
-            client: client::build(&entry.tls, settings.connect)?,
+            client: client::build(&entry.tls, &ways, settings.connect)?,
+            ways,
             opened: Instant::now(),
             limit: settings.connect + read,
             retries: settings.retries,

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::error::{RequestError, RequestErrorKind};
 use super::exchange::{self, Exchange, ExchangeLog};
+use super::proxies::Ways;
 use super::request::{Answer, Body, Method, Repeatable};
 use super::retry::{self, Again};
 use super::service::Service;
@@ -22,6 +23,10 @@ use crate::wait::{self, Limiter, OnHold, Permit};
 /// Headers that carry tokens; they go no further than this module's callers in `session`.
 const SECRET_HEADERS: [&str; 4] =
     ["x-subject-token", "x-auth-token", "set-cookie", "openstack-auth-receipt"];
+
+/// The largest body that is read, in bytes; a page of 1,000 servers in full has about 3 MiB. Bodies
+/// are never unpacked, so none is larger than what came.
+const LARGEST: usize = 64 << 20;
 
 /// A request with everything but the token.
 pub(super) struct Prepared {
@@ -94,6 +99,8 @@ pub(super) enum Failure {
     TimedOut(Duration),
     /// Sent, at least in part, and then the connection ended.
     Lost(String),
+    /// Answered with a body of more than [`LARGEST`].
+    TooLarge,
     /// Can't be sent.
     Malformed(String),
 }
@@ -105,6 +112,7 @@ impl Failure {
             Self::Certificate(why) => RequestErrorKind::Certificate(why),
             Self::TimedOut(limit) => RequestErrorKind::TimedOut(limit),
             Self::Lost(why) => RequestErrorKind::Lost(why),
+            Self::TooLarge => RequestErrorKind::Body(too_large()),
             Self::Malformed(why) => RequestErrorKind::Malformed(why),
         }
     }
@@ -113,18 +121,19 @@ impl Failure {
         match self {
             Self::NotConnected(why) => format!("no connection to the {why}"),
             Self::TimedOut(limit) => format!("no answer within {limit:?}"),
+            Self::TooLarge => too_large(),
             Self::Certificate(why) | Self::Lost(why) | Self::Malformed(why) => why.clone(),
         }
     }
 
     /// Sorts a client's error by what it says about the request: sent, not sent, not sendable.
-    fn of(error: reqwest::Error, host: &str) -> Self {
+    fn of(error: reqwest::Error, to: impl FnOnce() -> String) -> Self {
         let error = error.without_url();
         let (root, refused_certificate) = root_cause(&error);
         if refused_certificate {
             Self::Certificate(root)
         } else if error.is_connect() {
-            Self::NotConnected(format!("server {host}: {root}"))
+            Self::NotConnected(format!("{}: {root}", to()))
         } else if error.is_builder() {
             Self::Malformed(root)
         } else {
@@ -151,6 +160,8 @@ fn root_cause(error: &reqwest::Error) -> (String, bool) {
 /// What all requests of a session share.
 pub(super) struct Transport {
     pub(super) client: Client,
+    /// Those of the client, for its errors.
+    pub(super) ways: Ways,
     pub(super) opened: Instant,
     /// How long a try may take in all.
     pub(super) limit: Duration,
@@ -220,10 +231,10 @@ impl Transport {
         if let Some(body) = &prepared.body {
             request = request.header(CONTENT_TYPE, &body.content_type).body(body.bytes.clone());
         }
-        let host = prepared.url.authority();
+        let failure = |error| Failure::of(error, || self.ways.told(&prepared.url));
         let whole = async {
-            let response = request.send().await.map_err(|error| Failure::of(error, host))?;
-            whole_answer(response, host).await
+            let response = request.send().await.map_err(failure)?;
+            whole_answer(response, failure).await
         };
         wait::deadline(self.limit, whole).await.unwrap_or(Err(Failure::TimedOut(self.limit)))
     }
@@ -282,11 +293,24 @@ async fn leave_again(limiter: &Limiter, pause: Option<Duration>, left: Duration)
     wait::deadline(left, limiter.permit(left)).await.ok()?.ok()
 }
 
-async fn whole_answer(response: Response, host: &str) -> Result<Raw, Failure> {
+async fn whole_answer(
+    mut response: Response,
+    failure: impl Fn(reqwest::Error) -> Failure,
+) -> Result<Raw, Failure> {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let body = response.bytes().await.map_err(|error| Failure::of(error, host))?;
-    Ok(Raw { status, headers, body: body.to_vec() })
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(&failure)? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Failure::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Raw { status, headers, body })
+}
+
+fn too_large() -> String {
+    format!("its body is larger than {} MiB", LARGEST >> 20)
 }
 
 fn reply(

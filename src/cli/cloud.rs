@@ -12,6 +12,7 @@ use crate::config::read_duration;
 use crate::sim::{self, Durations};
 
 use super::cloud_log::CloudLog;
+use super::output::print;
 use super::{Exit, Outcome, Stop};
 
 /// What `--help` says of `--control`; a test sends each example.
@@ -21,13 +22,15 @@ pub(super) const HELP: &str = r#"Control, with --control:
 
   hold-migrations {"phase": "running"}
       keeps live migrations in a phase: requested, accepted, source-held, chosen, checked, queued,
-      preparing, running, landed, completed
+      preparing, running, landed, completed; with "server": "ID" those of one instance only
   release-migrations {}
+      all, or with "server": "ID" those of one instance
   hold-boots {"phase": "spawning"}
       keeps builds in a phase: scheduling, placed, networking, block-devices, spawning
   release-boots {}
   fail-next-migration {"step": "copy"}
-      at schedule, check-destination, check-source, prepare, copy, copy-without-rollback or finish
+      at schedule, check-destination, check-source, prepare, copy, copy-without-rollback or finish;
+      with "server": "ID" the next one of that instance
   fail-next-build {"computes": 1}
       on its first so many computes; 3 or more leave the instance in ERROR
   compute-down {"name": "compute-1"}
@@ -39,7 +42,8 @@ pub(super) const HELP: &str = r#"Control, with --control:
       takes back all disturbances
   expire-tokens {}
 
-  GET /control/snapshot counts what the cloud holds."#;
+  GET /control lists the verbs with the fields that each takes; GET /control/snapshot counts what the
+  cloud holds. A run turns these knobs where the setting `control` names the URL."#;
 
 /// Serves an embedded cloud to other programs, on loopback, until Ctrl-C.
 #[derive(Debug, Args)]
@@ -140,16 +144,19 @@ pub(super) fn serve(serve: &Serve) -> Outcome {
             write_private(path, &tempest_accounts(&cloud))?;
         }
         let mut signals = super::signals::Signals::listen();
-        anstream::println!("ready: {} computes, {}", serve.hosts, cloud.auth_url());
+        let mut ready = format!("ready: {} computes, {}\n", serve.hosts, cloud.auth_url());
         if serve.control {
-            anstream::println!("control: http://{}/control", cloud.address());
+            ready += &format!("control: http://{}/control\n", cloud.address());
         }
-        signals.next().await;
+        let told = print(&ready);
+        if told.is_ok() {
+            signals.next().await;
+        }
         cloud.stop().await;
         if let Some(log) = log {
             log.end();
         }
-        Ok(Exit::Passed)
+        told.map(|()| Exit::Passed)
     })
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::config::Setting;
 use crate::config::clouds::{CloudEntry, Clouds, Told};
 
+use super::output::print;
 use super::settings::{Resolved, Settings};
 use super::{Exit, Outcome, Stop};
 
@@ -35,10 +36,10 @@ pub(super) fn show(show: &Show) -> Outcome {
     match show.format {
         // A cloud that can't be read is told of after what can.
         Format::Text => {
-            print_lines(&settings(&resolved));
-            entries?.iter().for_each(print_entry);
+            print(&lines(&settings(&resolved)))?;
+            print(&entries?.iter().map(shown).collect::<String>())?;
         }
-        Format::Json => anstream::println!("{}", json(&resolved, &entries?)),
+        Format::Json => print(&format!("{}\n", json(&resolved, &entries?)))?,
     }
     Ok(Exit::Passed)
 }
@@ -56,21 +57,20 @@ fn entries(resolved: &Resolved) -> Result<Vec<Named>, Stop> {
     named.map(|(setting, name)| Ok((setting, clouds.cloud(name).map_err(usage)?))).collect()
 }
 
-fn print_entry((setting, entry): &Named) {
-    anstream::println!("\n{setting} {} ({})", entry.name, entry.origin);
-    print_lines(&entry.told());
-    for warning in &entry.warnings {
-        anstream::println!("warning: {warning}");
-    }
+fn shown((setting, entry): &Named) -> String {
+    let heading = format!("\n{setting} {} ({})\n", entry.name, entry.origin);
+    let warnings = entry.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+    heading + &lines(&entry.told()) + &warnings.collect::<String>()
 }
 
 /// One line each, in three columns.
-fn print_lines(all: &[Told]) {
+fn lines(all: &[Told]) -> String {
     let width = all.iter().map(|told| told.key.len()).max().unwrap_or_default();
-    for Told { key, value, origin } in all {
+    let line = |Told { key, value, origin }: &Told| {
         let value = if value.is_empty() { "-" } else { value };
-        anstream::println!("{key:<width$} {value:<12} {origin}");
-    }
+        format!("{key:<width$} {value:<12} {origin}\n")
+    };
+    all.iter().map(line).collect()
 }
 
 fn settings(resolved: &Resolved) -> Vec<Told> {

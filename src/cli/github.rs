@@ -10,6 +10,7 @@ use crate::events::names::RunId;
 use crate::report::Run;
 use crate::report::github::{Checkout, LIMIT, annotations, summary};
 
+use super::output::tell;
 use super::run::Shown;
 
 /// A job of GitHub Actions that this process is part of.
@@ -47,7 +48,7 @@ impl OnGitHub {
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         // They only add to a run whose exit code is settled without them.
         for problem in [written.err(), self.summarize(told).err()].into_iter().flatten() {
-            anstream::eprintln!("whimbrel: the report for GitHub can't be written: {problem}");
+            tell(format_args!("whimbrel: the report for GitHub can't be written: {problem}"));
         }
     }
 

@@ -12,9 +12,11 @@ mod report;
 mod run;
 mod settings;
 mod signals;
+mod spared;
 mod surroundings;
 mod sweep;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -57,10 +59,24 @@ enum Command {
     Config(config::Show),
 }
 
-/// Does what the command line says and returns the exit code.
+/// Does what the command line says and returns the exit code, which is that of a bug of ours
+/// where nobody else caught a panic.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let exit = match arguments.command {
+    or_internal(|| act(arguments)).into()
+}
+
+/// What `work` comes to; if it panics, the panic's own message is on standard error already.
+fn or_internal(work: impl FnOnce() -> Exit) -> Exit {
+    // Nothing of what the panic left half done is looked at again.
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        output::tell("whimbrel: a bug: it panicked");
+        Exit::Internal
+    })
+}
+
+fn act(arguments: Arguments) -> Exit {
+    let outcome = match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Run(run)) => run::run(&run),
         Some(Command::Doctor(doctor)) => doctor::doctor(&doctor),
@@ -69,7 +85,7 @@ pub fn main() -> ExitCode {
         Some(Command::Sweep(sweep)) => sweep::sweep(&sweep),
         Some(Command::Config(show)) => config::show(&show),
     };
-    exit.unwrap_or_else(|stop| stop.tell()).into()
+    outcome.unwrap_or_else(Stop::tell)
 }
 
 /// A reason to stop, with the exit code for it.
@@ -82,13 +98,7 @@ struct Stop {
 impl Stop {
     /// Stops with an error and what it came from, a line each.
     fn new(exit: Exit, error: &dyn std::error::Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message = format!("{message}\n  because {cause}");
-            source = cause.source();
-        }
-        Self { exit, message }
+        Self { exit, message: with_causes(error) }
     }
 
     /// Stops because a target can't be opened.
@@ -97,16 +107,27 @@ impl Stop {
         Self::new(exit, &error)
     }
 
-    /// Stops with several errors at once.
-    fn with_all<E: std::fmt::Display>(exit: Exit, errors: &[E]) -> Self {
-        let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    /// Stops with several errors at once, each with what it came from.
+    fn with_all<E: std::error::Error>(exit: Exit, errors: &[E]) -> Self {
+        let messages: Vec<String> = errors.iter().map(|error| with_causes(error)).collect();
         Self { exit, message: messages.join("\n") }
     }
 
     fn tell(self) -> Exit {
-        anstream::eprintln!("whimbrel: {}", self.message);
+        output::tell(format_args!("whimbrel: {}", self.message));
         self.exit
     }
+}
+
+/// An error and what it came from, a line each.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}\n  because {cause}");
+        source = cause.source();
+    }
+    message
 }
 
 /// What a subcommand comes to.
@@ -116,4 +137,15 @@ type Outcome = Result<Exit, Stop>;
 fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| Stop::new(Exit::Internal, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_exits_as_a_bug_of_ours() {
+        assert_eq!(or_internal(|| panic!("a table without legs")), Exit::Internal);
+        assert_eq!(or_internal(|| Exit::NothingRan), Exit::NothingRan);
+    }
 }

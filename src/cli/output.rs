@@ -1,5 +1,6 @@
-//! Standard output that its reader may close.
+//! Standard output, which its reader may close or a disk may have no room for, and standard error.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Write};
 
 use super::{Exit, Stop};
@@ -17,7 +18,19 @@ impl<W> WhileRead<W> {
 /// Prints text, of which only a terminal gets the colours.
 pub(super) fn print(text: &str) -> Result<(), Stop> {
     let mut out = WhileRead::new(anstream::stdout().lock());
-    out.write_all(text.as_bytes()).map_err(|error| Stop::new(Exit::Internal, &error))
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| cannot_write("standard output", &error))
+}
+
+/// Stops because a standard stream takes no more.
+pub(super) fn cannot_write(stream: &str, error: &io::Error) -> Stop {
+    Stop { exit: Exit::Usage, message: format!("{stream} can't be written: {error}") }
+}
+
+/// Tells something on standard error, if anybody can be told: the exit code does not depend on it.
+pub(super) fn tell(words: impl fmt::Display) {
+    // In one piece, so that what others tell at the same time stands before or behind it.
+    drop(anstream::stderr().lock().write_all(format!("{words}\n").as_bytes()));
 }
 
 impl<W: Write> WhileRead<W> {

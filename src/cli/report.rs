@@ -2,19 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::config::process_environment;
-use crate::events::messages::Status;
 use crate::events::messages::ndjson::{ReadError, Reader};
-use crate::events::outcome::Ending;
 use crate::events::stream::{Event, Listener};
-use crate::report::Run;
+use crate::report::{Conclusion, Run};
 
 use super::github::OnGitHub;
+use super::output::tell;
 use super::run::{Reports, Shown};
+use super::spared::spare;
 use super::{Exit, Outcome, Stop};
 
 /// Makes the reports of a run from its record.
@@ -40,7 +40,8 @@ pub(super) struct Report {
 pub(super) const HELP: &str = "\
 Exit codes are those of the run, as far as its record tells: 130 if it was interrupted or breaks
 off, 70 for a bug of whimbrel, 2 for undefined or ambiguous steps, 3 for a target that can't be
-used, 1, 5, 4 or 0 as after `run`. A file that can't be read or written exits 2.";
+used, 1, 5, 4 or 0 as after `run`. A record that has lost lines, and a file that can't be read or written,
+exit 2.";
 
 /// Reads, tells, and ends as the run did.
 pub(super) fn report(report: &Report) -> Outcome {
@@ -48,7 +49,13 @@ pub(super) fn report(report: &Report) -> Outcome {
     for kept in report.reports.open()? {
         kept.write(&run)?;
     }
-    Ok(exit_of(&run))
+    match run.broken() {
+        Some(what) => {
+            let message = format!("{}: the record is broken: {what}", report.record.display());
+            Err(Stop { exit: exit_of(&run), message })
+        }
+        None => Ok(exit_of(&run)),
+    }
 }
 
 impl Report {
@@ -61,18 +68,18 @@ impl Report {
         let mut run = Run::default();
         let mut reader = Reader::new(self.open()?);
         if let Some(github) = &github {
-            github.begin(Shown::Out).map_err(|error| Stop::new(Exit::Internal, &error))?;
+            github.begin(Shown::Out).map_err(|error| Shown::Out.cannot_take(&error))?;
         }
         for envelope in reader.by_ref() {
             let envelope = envelope.map_err(|error| self.unreadable(&error))?;
             run.hear(&envelope);
             if let Some(console) = &mut console {
                 let told = console.hear(&Event::Said(Box::new(envelope)));
-                told.map_err(|error| Stop::new(Exit::Internal, &error))?;
+                told.map_err(|error| Shown::Out.cannot_take(&error))?;
             }
         }
         if let Some(console) = &mut console {
-            console.finish().map_err(|error| Stop::new(Exit::Internal, &error))?;
+            console.finish().map_err(|error| Shown::Out.cannot_take(&error))?;
         }
         self.note(&reader);
         if let Some(github) = github {
@@ -104,19 +111,9 @@ impl Report {
 
     /// A report is not to be written over the record that it is made from.
     fn spare_the_record(&self) -> Result<(), Stop> {
-        let same = |path: &Path| {
-            let (Ok(one), Ok(other)) = (path.canonicalize(), self.record.canonicalize()) else {
-                return false;
-            };
-            one == other
-        };
-        match self.reports.files().find(|(_, path)| same(path)) {
-            Some((flag, path)) => Err(Stop {
-                exit: Exit::Usage,
-                message: format!("{flag} {}: that is the record itself", path.display()),
-            }),
-            None => Ok(()),
-        }
+        let record = (self.record.clone(), "the record itself".to_owned());
+        let inputs = if record.0.as_os_str() == "-" { Vec::new() } else { vec![record] };
+        spare(&self.reports.files().collect::<Vec<_>>(), &inputs)
     }
 
     fn unreadable(&self, error: &ReadError) -> Stop {
@@ -132,44 +129,29 @@ impl Report {
     fn note<R: BufRead>(&self, reader: &Reader<R>) {
         let record = self.record.display();
         if let Some(line) = reader.torn() {
-            anstream::eprintln!(
-                "whimbrel: {record}:{line}: the last line is torn, as when a run is killed; it is passed over"
-            );
+            tell(format_args!(
+                "whimbrel: {record}:{line}: the last line is torn, as when a run is killed, or its disk is full; it is passed over"
+            ));
         }
         for kind in reader.unknown() {
-            anstream::eprintln!(
+            tell(format_args!(
                 "whimbrel: {record}: messages `{kind}` are not known to this version; they are passed over"
-            );
+            ));
         }
     }
 }
 
-/// How the run ended, as far as its stream tells.
+/// The exit code of a run that ended so.
 fn exit_of(run: &Run) -> Exit {
-    let Some(finished) = &run.finished else { return Exit::Interrupted };
-    let summary = run.summary();
-    let steps =
-        || run.scenarios.iter().filter_map(|own| own.attempts.last()).flat_map(|it| &it.steps);
-    let unplanned = |status| steps().any(|step| step.is(status));
-    let ending = Ending::of(finished).map(|ending| match ending {
-        Ending::Interrupted => Exit::Interrupted,
-        Ending::Internal => Exit::Internal,
-        Ending::Unplanned => Exit::Usage,
-        Ending::Unusable => Exit::Target,
-        Ending::OutOfTime => Exit::Failed,
-    });
-    let ends = [
-        (!run.parse_errors.is_empty(), Exit::Usage),
-        (unplanned(Status::Undefined) || unplanned(Status::Ambiguous), Exit::Usage),
-        (summary.scenarios.failed > 0, Exit::Failed),
-        (run.hooks.iter().any(|hook| hook.failed()), Exit::Failed),
-        (!summary.left_behind.is_empty(), Exit::LeftBehind),
-        (summary.scenarios.passed + summary.scenarios.failed == 0, Exit::NothingRan),
-    ];
-    let told = ends.into_iter().filter(|(applies, _)| *applies).map(|(_, exit)| exit);
-    match told.chain(ending).fold(Exit::Passed, Exit::or) {
-        Exit::Passed if !finished.success => Exit::Failed,
-        exit => exit,
+    match run.summary().conclusion {
+        Conclusion::Broken | Conclusion::Unplanned => Exit::Usage,
+        Conclusion::Interrupted => Exit::Interrupted,
+        Conclusion::Internal => Exit::Internal,
+        Conclusion::Unusable => Exit::Target,
+        Conclusion::Failed => Exit::Failed,
+        Conclusion::LeftBehind => Exit::LeftBehind,
+        Conclusion::NothingRan => Exit::NothingRan,
+        Conclusion::Passed => Exit::Passed,
     }
 }
 
@@ -178,6 +160,7 @@ mod tests {
     use super::*;
     use crate::events::messages::Envelope;
     use crate::events::messages::run::{Exception, TestRunFinished};
+    use crate::events::outcome::Ending;
 
     #[test]
     fn why_a_run_ended_is_its_exit_code_whatever_else_it_says() {

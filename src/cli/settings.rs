@@ -17,32 +17,32 @@ const FILE: &str = "whimbrel.toml";
 pub(super) struct Settings {
     /// Cloud of clouds.yaml to run on [default: the embedded cloud]
     #[arg(long, value_name = "NAME", help_heading = "Target")]
-    cloud: Option<String>,
+    pub(super) cloud: Option<String>,
     /// Cloud of clouds.yaml with a plain member's credentials
     #[arg(long, value_name = "NAME", help_heading = "Target")]
-    member: Option<String>,
+    pub(super) member: Option<String>,
     /// What may be changed on a target that is not embedded: hosts
     #[arg(long, value_name = "WHAT", value_delimiter = ',', help_heading = "Target")]
-    allow: Vec<String>,
+    pub(super) allow: Vec<String>,
     /// Image to boot, by name or id [default: the smallest that fits]
     #[arg(long, value_name = "IMAGE", help_heading = "Target")]
-    image: Option<String>,
+    pub(super) image: Option<String>,
     /// Flavor to boot, by name or id [default: the smallest that fits]
     #[arg(long, value_name = "FLAVOR", help_heading = "Target")]
-    flavor: Option<String>,
+    pub(super) flavor: Option<String>,
     /// Network of the instances: none, auto (one that the cloud makes), or one by name or id
     /// [default: none]
     #[arg(long, value_name = "NETWORK", help_heading = "Target")]
-    network: Option<String>,
+    pub(super) network: Option<String>,
     /// Availability zone of the instances [default: the scheduler's choice]
     #[arg(long, value_name = "ZONE", help_heading = "Target")]
-    zone: Option<String>,
+    pub(super) zone: Option<String>,
     /// Settings file [default: whimbrel.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Sets any setting, such as pace.boot.limit=5m; `whimbrel config` lists them
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
-    set: Vec<String>,
+    pub(super) set: Vec<String>,
 }
 
 /// What the command was started with, resolved.
@@ -51,6 +51,8 @@ pub(super) struct Resolved {
     pub(super) layers: Layers,
     pub(super) environment: Environment,
     pub(super) folder: PathBuf,
+    /// The settings file, if one was read.
+    pub(super) settings_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -60,7 +62,10 @@ impl Settings {
         let folder = std::env::current_dir().map_err(|error| Stop::new(Exit::Usage, &error))?;
         let environment = process_environment();
         let mut layers = Layers::default();
-        self.file(&folder, &mut layers).map_err(usage)?;
+        let settings_file = self.file(&folder);
+        if let Some(file) = &settings_file {
+            layers.file(file).map_err(usage)?;
+        }
         layers.environment(&environment).map_err(usage)?;
         self.flags(&mut layers)?;
         for (flag, key, value) in more {
@@ -69,7 +74,7 @@ impl Settings {
             }
         }
         let config = Config::resolve(&layers).map_err(usage)?;
-        Ok(Resolved { config, layers, environment, folder })
+        Ok(Resolved { config, layers, environment, folder, settings_file })
     }
 
     /// The flags that were given, as a user would write them again.
@@ -93,11 +98,11 @@ impl Settings {
         given.into_iter().flatten().chain(set).flatten().collect()
     }
 
-    fn file(&self, folder: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
+    /// The settings file: the one that is named, or the one that is there.
+    fn file(&self, folder: &Path) -> Option<PathBuf> {
         match &self.config {
-            Some(named) => layers.file(&folder.join(named)),
-            None if folder.join(FILE).exists() => layers.file(Path::new(FILE)),
-            None => Ok(()),
+            Some(named) => Some(folder.join(named)),
+            None => folder.join(FILE).exists().then(|| FILE.into()),
         }
     }
 

@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM: once to stop and clean up, twice to leave at once. SIGUSR1: who waits for
-//! what.
+//! Ctrl-C, SIGTERM and SIGHUP: once to stop and clean up, twice to leave at once. SIGUSR1: who waits
+//! for what.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::mpsc::Sender;
+use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -10,29 +11,41 @@ use crate::journal::Journal;
 use crate::runner::Canceller;
 
 use super::Exit;
+use super::output::tell;
 
-/// Takes both signals from the moment it is made, also while nobody waits for the next.
+/// Takes these signals from the moment it is made, also while nobody waits for the next.
 pub(super) struct Signals {
-    /// `None` if there can be no handlers: then the signals end the process, and `sweep` finds the
+    /// One a signal. What there can be no handler for ends the process, and `sweep` finds the
     /// journal.
-    listeners: Option<(Signal, Signal)>,
+    listeners: Vec<Signal>,
 }
 
 impl Signals {
     /// Installs the handlers; to be called within the runtime.
     pub(super) fn listen() -> Self {
-        let interrupt = signal(SignalKind::interrupt());
-        Self { listeners: interrupt.and_then(|it| Ok((it, signal(SignalKind::terminate())?))).ok() }
+        let hangup = (!ignores_hangup()).then(SignalKind::hangup);
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
+        Self { listeners: kinds.filter_map(|kind| signal(kind).ok()).collect() }
     }
 
     /// Comes back at the next signal.
     pub(super) async fn next(&mut self) {
-        let Some((interrupt, terminate)) = &mut self.listeners else { return pending().await };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        poll_fn(|context| {
+            // Those that have not come are polled too, so that each wakes whoever waits.
+            let polled = self.listeners.iter_mut().map(|it| it.poll_recv(context).is_ready());
+            if polled.fold(false, |any, came| any | came) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
+}
+
+/// Whether the process was started to outlive its terminal, as by `nohup`: a handler of ours would
+/// take that back. Known where `/proc` is (`SigIgn` of proc_pid_status(5), the lowest bit being
+/// signal 1); elsewhere no.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|it| it & 1 == 1)
 }
 
 /// Takes SIGUSR1, which would end a process that does not.
@@ -66,8 +79,9 @@ impl Questions {
 /// Cancels the run at the first signal; at the second prints what is left and ends the process.
 pub(super) async fn obey(mut signals: Signals, canceller: Canceller, journal: Journal) {
     signals.next().await;
-    anstream::eprintln!("stopping: running scenarios are cleaned up; once more leaves at once");
+    // First, because where it is told may take nothing, or take it late.
     canceller.cancel();
+    tell(format_args!("stopping: running scenarios are cleaned up; once more leaves at once"));
     signals.next().await;
     leave(&journal);
 }
@@ -77,10 +91,10 @@ pub(super) async fn obey(mut signals: Signals, canceller: Canceller, journal: Jo
 fn leave(journal: &Journal) {
     let unsettled = journal.unsettled_in_all();
     for line in unsettled.lines() {
-        anstream::eprintln!("left: {line}");
+        tell(format_args!("left: {line}"));
     }
     if let Some(path) = journal.path().filter(|_| !unsettled.is_empty()) {
-        anstream::eprintln!("journal: {}; `whimbrel sweep` removes what is left", path.display());
+        tell(format_args!("journal: {}; `whimbrel sweep` removes what is left", path.display()));
     }
     std::process::exit(Exit::Interrupted as i32);
 }

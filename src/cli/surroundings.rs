@@ -50,6 +50,7 @@ impl Surroundings for OnTarget {
         let unsettled = world.cloud.journal.unsettled();
         clean_up::undo(&world.cloud, &unsettled)
             .await
+            .settled()
             .map_err(|behind| failure("left behind", behind))
     }
 
@@ -91,7 +92,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::events::parameter::ParameterType;
     use crate::runner::Catalogue;
+
+    /// A type without its rule would make "did you mean" name the very sentence that was written.
+    #[test]
+    fn every_parameter_of_a_sentence_has_its_rule_in_words() {
+        for definition in Catalogue::<ComputeWorld>::new().definitions() {
+            let mut rest = definition.pattern.clone();
+            for known in ParameterType::all() {
+                rest = rest.replace(&format!("({})", known.regex), "");
+            }
+            assert!(!rest.contains('('), "{}: {rest}", definition.place());
+        }
+    }
 
     /// What a new step asks of the target is not to be forgotten: `run --plan` and `doctor` go by it.
     #[test]

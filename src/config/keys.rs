@@ -96,6 +96,14 @@ const KEYS: &[Key] = &[
     // Set for all clouds it would open each that a run is ever pointed at.
     key("allow", "", "what may be changed on a target that is not embedded: hosts")
         .reaching(Reach::One),
+    // One address that holds up a single cloud; for all it would hold up the wrong one.
+    key(
+        "control",
+        "",
+        "what controls the cloud beyond its API, on loopback: http://…/control, or lab",
+    )
+    .reaching(Reach::One),
+    key("control_url", "", "the address, where `control` is lab").reaching(Reach::One),
     // `sweep` has one folder to look in, whatever the clouds of the journals there.
     key("journal", ".whimbrel", "folder of the journals").reaching(Reach::All),
     two("deadline.step", "30s", "15m", "longest time for one step"),

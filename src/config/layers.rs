@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use url::Url;
 
 use super::Retries;
 use super::clouds::Environment;
@@ -389,6 +390,15 @@ impl View<'_> {
             jitter: self.read(&key("jitter"), values::share)?,
             limit: self.duration(&key("limit"))?,
         })
+    }
+
+    /// Where the target is controlled: at `control` itself, or where that is `lab`, at `control_url`.
+    pub(super) fn control(&self) -> Result<Option<Url>, ConfigError> {
+        match self.text("control").value.as_str() {
+            "" => Ok(None),
+            "lab" => self.read("control_url", values::control).map(Some),
+            _ => self.read("control", values::control).map(Some),
+        }
     }
 
     pub(super) fn limits(&self) -> Result<Limits, ConfigError> {

@@ -5,7 +5,7 @@
 //! (`pace.boot.limit`), in the file as tables, in the environment in capitals with underscores
 //! (`WHIMBREL_PACE_BOOT_LIMIT`), as a flag `--set pace.boot.limit=5m`. What stands in the file under
 //! `[clouds.NAME]` holds for that cloud only and comes before the same key outside of it. `allow`
-//! stands only there or in a flag, `cloud` and `journal` never there. A key for one service alone
+//! and `control` stand only there or in a flag, `cloud` and `journal` never there. A key for one service alone
 //! (`retry.compute.attempts`), wherever it is set, comes before the one for all (`retry.attempts`).
 
 pub mod ci;
@@ -18,6 +18,8 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use url::Url;
 
 use crate::wait::{Backoff, Limits, Pace};
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub member: Option<String>,
     /// What may be changed on a target that is not embedded.
     pub allow: BTreeSet<Change>,
+    /// What controls the target beyond its API, always on loopback; `None`: nothing does.
+    pub control: Option<Url>,
     /// The folder of the journals.
     pub journal: PathBuf,
     /// Each key with its value as text and where that came from, in the order of [`keys`]; behind
@@ -171,6 +175,7 @@ impl Config {
             zone: view.optional("zone"),
             member: view.optional("member"),
             allow: view.read("allow", values::changes)?,
+            control: view.control()?,
             journal: PathBuf::from(view.text("journal").value),
             settings: keys::all()
                 .map(|key| key.name)

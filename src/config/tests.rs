@@ -91,6 +91,31 @@ fn what_may_be_changed_is_allowed_for_one_cloud_and_never_for_all() {
 }
 
 #[test]
+fn a_cloud_is_controlled_at_an_address_of_its_own_on_this_machine() {
+    let (_folder, path) = file(
+        "[clouds.sim]\ncontrol = 'http://127.0.0.1:9/control'\n\
+         [clouds.lab]\ncontrol = 'lab'\ncontrol_url = 'http://localhost:9'\n\
+         [clouds.half]\ncontrol = 'lab'\n\
+         [clouds.far]\ncontrol = 'http://lab.example:9/control'\n",
+    );
+    let on = |cloud: &str| {
+        let mut layers = Layers::default();
+        layers.file(&path).unwrap();
+        layers.flag("--cloud", "cloud", cloud).unwrap();
+        let control = Config::resolve(&layers).map(|config| config.control);
+        control.map(|url| url.map(String::from)).map_err(|error| text(&error, &path))
+    };
+    assert_eq!(on("other"), Ok(None));
+    assert_eq!(on("sim"), Ok(Some("http://127.0.0.1:9/control".to_owned())));
+    assert_eq!(on("lab"), Ok(Some("http://localhost:9/control".to_owned())));
+    insta::assert_snapshot!(on("half").unwrap_err(), @r#"default: "" is not right for control_url; it takes http://127.0.0.1:PORT/control, as `whimbrel cloud --control` prints it; only on loopback"#);
+    insta::assert_snapshot!(on("far").unwrap_err(), @r#"whimbrel.toml:9: "http://lab.example:9/control" is not right for control; it takes http://127.0.0.1:PORT/control, as `whimbrel cloud --control` prints it; only on loopback"#);
+    let (_folder, path) = file("control = 'http://127.0.0.1:9/control'\n");
+    let error = Layers::default().file(&path).unwrap_err();
+    insta::assert_snapshot!(text(&error, &path), @"whimbrel.toml:1: control would hold for every cloud here; write it under [clouds.NAME] in whimbrel.toml, or give the flag for a single run");
+}
+
+#[test]
 fn all_clouds_have_one_folder_of_journals() {
     for (key, line) in [("journal", "journal = 'lab'"), ("cloud", "cloud = 'lab'")] {
         let (_folder, path) = file(&format!("[clouds.lab]\n{line}\n"));

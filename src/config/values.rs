@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use url::{Host, Url};
+
 /// What a run may change on a target that is not embedded, beyond the instances that it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
@@ -119,6 +121,27 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
         "auto" => Ok(Network::Auto),
         name => Ok(Network::Named(name.to_owned())),
     }
+}
+
+/// Reads where a cloud is controlled beyond its API: on this machine only, because whoever reaches
+/// such an address may break what is behind it. A bare address is completed with `/control`.
+pub(super) fn control(text: &str) -> Result<Url, String> {
+    let right = "http://127.0.0.1:PORT/control, as `whimbrel cloud --control` prints it; only on \
+                 loopback";
+    let url: Option<Url> = text.trim().parse().ok();
+    let is_loopback = |url: &Url| match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let mut url = url
+        .filter(|url| url.scheme() == "http" && is_loopback(url))
+        .ok_or_else(|| right.to_owned())?;
+    if url.path() == "/" {
+        url.set_path("/control");
+    }
+    Ok(url)
 }
 
 /// Reads what may be changed, separated by commas.

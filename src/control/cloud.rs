@@ -15,6 +15,7 @@ use crate::events::names::{InstanceName, RunId};
 use crate::journal::{Account, Journal};
 use crate::wait::Feed;
 
+use super::beyond::{Control, NoControl};
 use super::need::Facts;
 use super::pending::Pending;
 use super::target::run_prefix;
@@ -89,6 +90,7 @@ pub struct Cloud {
     pub pending: Pending,
     /// Who may be charged in placement because of this scenario.
     pub consumers: Consumers,
+    pub(super) control: Option<Arc<dyn Control>>,
     /// The scenario's requests.
     pub log: ExchangeLog,
     /// When the scenario began, by the clock of the operator's session.
@@ -119,6 +121,15 @@ impl Cloud {
             Account::Operator => Ok(&self.operator),
             Account::Member => self.member.as_ref().ok_or(NoMember),
         }
+    }
+
+    /// What may be done to the cloud beyond its API.
+    ///
+    /// # Errors
+    ///
+    /// [`NoControl`].
+    pub fn control(&self) -> Result<&Arc<dyn Control>, NoControl> {
+        self.control.as_ref().ok_or(NoControl)
     }
 
     /// The same cloud for what `run` left behind, whose journal is gone: what is undone is noted

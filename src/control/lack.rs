@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::config::Change;
 
+use super::beyond::Knob;
+
 /// Why a scenario is skipped on a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
@@ -20,6 +22,8 @@ pub enum Lack {
     Member,
     /// Leave to change something that is not the scenario's own.
     Leave(Change),
+    /// A control that can do this.
+    Control(Knob),
     /// Room in a project's quota.
     Room {
         /// So many instances at the same time are needed.
@@ -44,6 +48,9 @@ impl fmt::Display for Lack {
                 f,
                 "it changes {change}, which this target allows only with `--allow {change}`"
             ),
+            Self::Control(knob) => {
+                write!(f, "it {knob}, which takes more control of the cloud than this target gives")
+            }
             Self::Room { wanted, left } => write!(
                 f,
                 "it needs {wanted} instances at the same time, and the quota leaves room for {left}"
@@ -71,6 +78,11 @@ impl Lack {
             Self::Leave(change) => format!(
                 "if its computes may take no new instances for some seconds, add `--allow \
                  {change}`, or `allow = [\"{change}\"]` under [clouds.{cloud}] in whimbrel.toml"
+            ),
+            Self::Control(_) => format!(
+                "do without these scenarios here: only the embedded cloud and a lab give such \
+                 control, named with `control = \"http://127.0.0.1:PORT/control\"` under \
+                 [clouds.{cloud}] in whimbrel.toml"
             ),
             Self::Room { wanted, .. } => format!(
                 "delete instances of the project, let it have more (`openstack quota set \

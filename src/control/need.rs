@@ -6,6 +6,7 @@ use std::fmt;
 use crate::config::Change;
 use crate::journal::Account;
 
+use super::beyond::Knob;
 use super::lack::{self, Lack};
 
 /// Something that not every target has.
@@ -19,6 +20,8 @@ pub enum Need {
     Member,
     /// Leave to change something that is not the scenario's own.
     Change(Change),
+    /// To do this to the cloud beyond its API.
+    Control(Knob),
 }
 
 /// What a target has.
@@ -34,6 +37,8 @@ pub struct Facts {
     pub member: bool,
     /// What may be changed.
     pub allow: BTreeSet<Change>,
+    /// What can be done to it beyond its API.
+    pub control: BTreeSet<Knob>,
     /// Whether other scenarios see what one changes.
     pub shared: bool,
 }
@@ -108,7 +113,8 @@ impl Facts {
             }
             Need::Member if !self.member => Some(Lack::Member),
             Need::Change(change) if !self.allow.contains(&change) => Some(Lack::Leave(change)),
-            Need::Member | Need::Change(_) | Need::Instances(..) => None,
+            Need::Control(knob) if !self.control.contains(&knob) => Some(Lack::Control(knob)),
+            Need::Member | Need::Change(_) | Need::Control(_) | Need::Instances(..) => None,
         }
     }
 
@@ -119,7 +125,12 @@ impl Facts {
 
     /// Whether a scenario with these needs has to run alone, because others would feel it.
     pub fn alone(&self, needs: &[Need]) -> bool {
-        self.shared && needs.iter().any(|need| matches!(need, Need::Change(_)))
+        let felt = |need: &Need| match need {
+            Need::Change(_) => true,
+            Need::Control(knob) => knob.is_felt_by_others(),
+            Need::Computes(_) | Need::Instances(..) | Need::Member => false,
+        };
+        self.shared && needs.iter().any(felt)
     }
 }
 
@@ -136,6 +147,7 @@ impl fmt::Display for Need {
             Self::Instances(Account::Member, count) => write!(f, "{count} instances of a member"),
             Self::Member => f.write_str("a plain member"),
             Self::Change(change) => write!(f, "leave to change {change}"),
+            Self::Control(knob) => write!(f, "a control that {knob}"),
         }
     }
 }
@@ -151,6 +163,7 @@ mod tests {
             rooms: Vec::new(),
             member: false,
             allow: BTreeSet::new(),
+            control: BTreeSet::new(),
             shared: true,
         }
     }
@@ -161,6 +174,25 @@ mod tests {
         insta::assert_snapshot!(lack(Need::Computes(3)), @"it needs 3 computes that are enabled and up, and there are 2");
         insta::assert_snapshot!(lack(Need::Member), @"it needs a plain member's credentials; name their cloud in the setting `member`");
         insta::assert_snapshot!(lack(Need::Change(Change::Hosts)), @"it changes hosts, which this target allows only with `--allow hosts`");
+    }
+
+    #[test]
+    fn a_knob_is_lacking_where_nothing_turns_it() {
+        let needs = [Need::Control(Knob::FailMigrations), Need::Control(Knob::HoldMigrations)];
+        let lack = small_cloud().lack(&needs).unwrap().to_string();
+        insta::assert_snapshot!(lack, @"it makes live migrations fail, which takes more control of the cloud than this target gives");
+        let some = Facts { control: [Knob::FailMigrations].into(), ..small_cloud() };
+        assert_eq!(some.lack(&needs), Some(Lack::Control(Knob::HoldMigrations)));
+        assert_eq!(Facts { control: Knob::ALL.into(), ..some }.lack(&needs), None);
+    }
+
+    #[test]
+    fn who_holds_what_others_wait_for_runs_alone() {
+        let alone = |knob| small_cloud().alone(&[Need::Control(knob)]);
+        assert!(alone(Knob::HoldMigrations) && alone(Knob::HoldBoots) && alone(Knob::Computes));
+        assert!(!alone(Knob::FailMigrations), "only the scenario's own instance is meant");
+        let own = Facts { shared: false, ..small_cloud() };
+        assert!(!own.alone(&[Need::Control(Knob::HoldBoots)]));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Nothing is created, changed or written down here. Each fact is looked for once, and what could not be found out is kept as such: a run
 //! stops at the first of them, a diagnosis tells them all.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -19,6 +20,7 @@ use crate::journal::{Account, Journal};
 use crate::sim;
 
 use super::access;
+use super::beyond::{ControlError, Knob};
 use super::cloud::Party;
 use super::embedded;
 use super::need::{Facts, Room};
@@ -52,6 +54,8 @@ pub struct Survey {
     pub range: Looked<Option<(Microversion, Microversion)>>,
     /// The microversion that is used.
     pub version: Looked<Microversion>,
+    /// What can be done to the cloud beyond its API; `None`: nothing controls it.
+    pub control: Looked<BTreeSet<Knob>, ControlError>,
 }
 
 /// What was found for one account.
@@ -85,6 +89,7 @@ impl Known {
             rooms: Vec::new(),
             member: true,
             allow: [Change::Hosts].into(),
+            control: Knob::ALL.into(),
             shared: false,
         };
         Self { facts, heading: vec!["target: embedded cloud, one for each scenario".to_owned()] }
@@ -172,8 +177,14 @@ impl Site {
         let looks =
             shared.parties().zip(logins).map(|(party, login)| of_party(party, login, answers));
         let computes = async { if answers { Some(operator.services().await) } else { None } };
-        let (parties, computes) = join!(join_all(looks), computes);
-        Survey { parties, computes, range, version }
+        let control = async {
+            match shared.control.as_ref().filter(|_| answers) {
+                Some(control) => Some(control.knobs().await),
+                None => None,
+            }
+        };
+        let (parties, computes, control) = join!(join_all(looks), computes, control);
+        Survey { parties, computes, range, version, control }
     }
 
     /// What `survey`, which is of this site, amounts to.
@@ -216,6 +227,7 @@ impl Site {
             rooms: survey.rooms(),
             member: shared.member.is_some(),
             allow: self.config.allow.clone(),
+            control: survey.control.clone().transpose()?.unwrap_or_default(),
             shared: true,
         };
         let warnings = cloud.warnings.iter().map(|warning| format!("warning: {warning}"));

@@ -8,13 +8,16 @@ use crate::api::discover::{DiscoverError, Wanted};
 use crate::api::{self, ExchangeLog, Limiters, RequestError, Service, Session, SessionSettings};
 use crate::config::clouds::{CloudEntry, Clouds, CloudsError};
 use crate::config::{Change, Config, Layers};
-use crate::events::names::RunId;
+use crate::events::names::{NAMES, RunId};
 use crate::journal::{Account, Journal, JournalError, Left};
 use crate::wait::{Beat, Feed};
 
 use super::access;
+use super::beyond::{Control, ControlError};
 use super::cloud::{Cloud, Consumers, Party};
 use super::embedded::{self, Embedded};
+use super::endpoint::Endpoint;
+use super::in_process::InProcess;
 use super::need::{Facts, Need};
 use super::pending::Pending;
 use super::survey::Known;
@@ -34,9 +37,12 @@ pub struct Target {
 }
 
 /// The parties of a cloud that all scenarios share.
+#[derive(Clone)]
 pub(super) struct Shared {
     pub(super) operator: Party,
     pub(super) member: Option<Party>,
+    /// `None`: nothing controls it beyond its API.
+    pub(super) control: Option<Arc<dyn Control>>,
 }
 
 impl Shared {
@@ -53,7 +59,11 @@ impl Shared {
             .member
             .as_deref()
             .map(|member| common.party(Account::Member, clouds.cloud(member)?));
-        Ok(Self { operator, member: member.transpose()? })
+        let control = match &config.control {
+            Some(url) => Some(Arc::new(Endpoint::open(url, &config.requests)?) as Arc<dyn Control>),
+            None => None,
+        };
+        Ok(Self { operator, member: member.transpose()?, control })
     }
 
     /// The parties of an embedded cloud.
@@ -65,7 +75,8 @@ impl Shared {
         let common = Common::new(config, names);
         let operator = common.party(Account::Operator, embedded.operator.clone())?;
         let member = common.party(Account::Member, embedded.member.clone())?;
-        Ok(Self { operator, member: Some(member) })
+        let control = InProcess(embedded.cloud.control());
+        Ok(Self { operator, member: Some(member), control: Some(Arc::new(control)) })
     }
 
     /// The same as [`Self::open`], logged in.
@@ -115,6 +126,9 @@ pub enum OpenError {
         /// Its name in `clouds.yaml`.
         name: String,
     },
+    /// The cloud's control does not answer as it should.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// There is nothing to boot from.
     #[error(transparent)]
     Discover(#[from] DiscoverError),
@@ -204,6 +218,7 @@ impl Target {
             rooms: Vec::new(),
             member: shared.member.is_some(),
             allow,
+            control: BTreeSet::new(),
             shared: true,
         };
         let (config, heading) = (config.clone(), Vec::new());
@@ -243,12 +258,12 @@ impl Target {
     pub async fn cloud(&self, scenario: usize, needs: &[Need]) -> Result<Cloud, OpenError> {
         let prefix = format!("{}{scenario}-", run_prefix(self.journal.run()));
         let log = ExchangeLog::default();
-        let (operator, member, embedded) = match &self.shared {
-            Some(shared) => (shared.operator.clone(), shared.member.clone(), None),
+        let (shared, embedded) = match &self.shared {
+            Some(shared) => (shared.clone(), None),
             None => {
                 let wanted = needs.iter().filter_map(|need| match need {
                     Need::Computes(count) => Some(*count),
-                    Need::Instances(..) | Need::Member | Need::Change(_) => None,
+                    Need::Instances(..) | Need::Member | Need::Change(_) | Need::Control(_) => None,
                 });
                 let computes = wanted.max().unwrap_or(0).max(EMBEDDED_COMPUTES);
                 let embedded = embedded::start(computes).await?;
@@ -256,9 +271,10 @@ impl Target {
                 for party in shared.parties() {
                     log_in(party).await?;
                 }
-                (shared.operator, shared.member, Some(Arc::new(embedded.cloud)))
+                (shared, Some(Arc::new(embedded.cloud)))
             }
         };
+        let Shared { operator, member, control } = shared;
         let polls = operator.compute.session().log().clone();
         let operator = logged(&operator, &log);
         let member = member.map(|member| logged(&member, &log));
@@ -270,6 +286,7 @@ impl Target {
             began,
             pending: Pending::default(),
             consumers: Consumers::default(),
+            control,
             number: scenario,
             operator,
             member,
@@ -284,24 +301,9 @@ impl Target {
     }
 }
 
-/// What the names of the instances of all runs begin with.
-pub(crate) const NAMES: &str = "wb-";
-
 /// What the names of a run's instances begin with.
 pub(super) fn run_prefix(run: impl std::fmt::Display) -> String {
     format!("{NAMES}{run}-")
-}
-
-/// The run by which an instance is named: `wb-`, the run, the scenario's number and its own name.
-pub(crate) fn run_named_in(name: &str) -> Option<RunId> {
-    let mut parts = name.strip_prefix(NAMES)?.splitn(3, '-');
-    let run = RunId::read(parts.next()?)?;
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
-    let is_name = |part: &str| {
-        part.starts_with(|first: char| first.is_ascii_lowercase())
-            && part.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
-    };
-    (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
 }
 
 /// What all parties of a cloud share.
@@ -363,27 +365,4 @@ fn logged(party: &Party, log: &ExchangeLog) -> Party {
 /// Whether the cloud has placement; without it nobody can say what is allocated.
 pub(crate) async fn has_placement(party: &Party) -> Result<bool, RequestError> {
     party.compute.session().has(Service::Placement).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_instance_is_named_by_its_run_only_if_all_of_its_name_is_as_we_name() {
-        let run = RunId::random();
-        for rest in ["1-web", "12-web-again1-3"] {
-            let name = format!("{}{rest}", run_prefix(&run));
-            assert_eq!(run_named_in(&name), Some(run.clone()), "{name}");
-        }
-        for other in [
-            "wb-abcdefgh",
-            "wb-abcdefgh-web",
-            "wb-abc-1-web",
-            "wb-abcdefgh-1-.*",
-            "a-wb-abcdefgh-1-web",
-        ] {
-            assert_eq!(run_named_in(other), None, "{other}");
-        }
-    }
 }

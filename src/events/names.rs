@@ -4,7 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cucumber::codegen::inventory;
 use serde::{Deserialize, Serialize};
+
+use super::parameter::ParameterType;
 
 /// Declares a name: a string with a type of its own that prints as the string.
 macro_rules! name {
@@ -56,6 +59,9 @@ name! {
     RunId
 }
 
+/// What the names of the instances of all runs begin with.
+pub const NAMES: &str = "wb-";
+
 impl RunId {
     /// How many letters and digits it has.
     const LENGTH: usize = 8;
@@ -73,6 +79,19 @@ impl RunId {
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         is_one.then(|| Self::new(text))
     }
+
+    /// The run by which an instance is named: [`NAMES`], the run, the scenario's number and its own
+    /// name. `None` for every name that we would not give.
+    pub fn named_in(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix(NAMES)?.splitn(3, '-');
+        let run = Self::read(parts.next()?)?;
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+        let is_name = |part: &str| {
+            let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+            part.starts_with(|first: char| first.is_ascii_lowercase()) && part.bytes().all(fits)
+        };
+        (is_number(parts.next()?) && is_name(parts.next()?)).then_some(run)
+    }
 }
 
 /// A migration record's number, the id that `/servers/{id}/migrations/{number}` takes.
@@ -88,8 +107,15 @@ impl fmt::Display for MigrationNumber {
 
 /// The name that a scenario gives an instance, as in `"web"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, cucumber::Parameter)]
-#[param(name = "instance", regex = "\"([a-z][a-z0-9-]*)\"")]
+#[param(name = "instance", regex = "\"[a-z][a-z0-9-]*\"")]
 pub struct InstanceName(String);
+
+inventory::submit! {
+    ParameterType::new::<InstanceName>(
+        "instance name",
+        "write lower-case letters, digits and dashes in quotes, beginning with a letter",
+    )
+}
 
 impl InstanceName {
     /// The name as text, without quotes.
@@ -115,5 +141,29 @@ impl FromStr for InstanceName {
 impl fmt::Display for InstanceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_named_by_its_run_only_if_all_of_its_name_is_as_we_name() {
+        let run = RunId::random();
+        for rest in ["1-web", "12-web-again1-3"] {
+            let name = format!("{NAMES}{run}-{rest}");
+            assert_eq!(RunId::named_in(&name), Some(run.clone()), "{name}");
+        }
+        for other in [
+            "",
+            "wb-abcdefgh",
+            "wb-abcdefgh-web",
+            "wb-abc-1-web",
+            "wb-abcdefgh-1-.*",
+            "a-wb-abcdefgh-1-web",
+        ] {
+            assert_eq!(RunId::named_in(other), None, "{other}");
+        }
     }
 }

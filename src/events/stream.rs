@@ -56,15 +56,17 @@ impl Speaker {
 
     /// Says into a channel what `record` has taken first, in the order in which it took it: what a
     /// reporter hears is on record, and what was said is on record before whoever said it goes on.
+    /// What is in no report waits for no record.
     pub fn recorded(
         record: impl FnMut(&Envelope) + Send + 'static,
         channel: Sender<Event>,
     ) -> Self {
-        let both = Mutex::new((record, channel));
+        let record = Mutex::new(record);
         Self(Arc::new(move |event| {
-            let (record, channel) = &mut *both.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut turn = None;
             if let Event::Said(envelope) = &event {
-                record(envelope);
+                let record = turn.insert(record.lock().unwrap_or_else(PoisonError::into_inner));
+                (**record)(envelope);
             }
             drop(channel.send(event));
         }))

@@ -1,5 +1,6 @@
 //! A journal's file: locked while it is held, written in whole lines.
 
+use std::cmp::Ordering;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -78,8 +79,19 @@ impl Disk {
     }
 
     fn try_append(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.file.metadata()?.len() != self.whole {
-            self.file.set_len(self.whole)?;
+        let seen = self.file.metadata()?;
+        if seen.nlink() == 0 {
+            let why = "it has been removed; nothing more is made";
+            return Err(io::Error::new(ErrorKind::NotFound, why));
+        }
+        match seen.len().cmp(&self.whole) {
+            Ordering::Equal => {}
+            Ordering::Greater => self.file.set_len(self.whole)?,
+            // To lengthen it would fill it with zeros, which nobody can read.
+            Ordering::Less => {
+                let why = "somebody else has shortened it; nothing more is made";
+                return Err(io::Error::new(ErrorKind::InvalidData, why));
+            }
         }
         if let Err(error) = self.file.write_all(line).and_then(|()| self.file.sync_data()) {
             // Where even this fails, the next line cuts it, or whoever reads the file.
@@ -88,6 +100,12 @@ impl Disk {
         }
         self.whole += line.len() as u64;
         Ok(())
+    }
+
+    /// Whether somebody has removed the file, or put another in its place.
+    pub(super) fn is_gone(&self) -> bool {
+        // What can't be found out shows when it is written to.
+        !is_linked(&self.file).unwrap_or(true)
     }
 
     /// Removes the file; one that is gone already is fine.

@@ -1,5 +1,7 @@
 //! The lines of a journal.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::events::names::{ComputeName, RunId, ServerId};
@@ -43,6 +45,28 @@ pub enum ServiceSet {
     Disabled,
     /// Forced down.
     ForcedDown,
+}
+
+/// Something that goes on as the run has ordered it, beyond the cloud's API, until it is released.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// Live migrations of this instance stand still.
+    Migration(ServerId),
+    /// All boots stand still.
+    Boots,
+    /// This compute is away.
+    Compute(ComputeName),
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Migration(id) => write!(f, "live migrations of {id}, which are held"),
+            Self::Boots => f.write_str("all boots, which are held"),
+            Self::Compute(name) => write!(f, "{name}, which was taken away"),
+        }
+    }
 }
 
 /// The reason that stands with a service which `run` has disabled; it proves that nobody else has
@@ -113,4 +137,35 @@ pub enum Entry {
         /// The compute.
         compute: ComputeName,
     },
+    /// Something is about to be held.
+    Holding {
+        /// What.
+        hold: Hold,
+    },
+    /// It goes on by itself again.
+    Released {
+        /// What.
+        hold: Hold,
+    },
+}
+
+impl Entry {
+    /// Whether it says that something is undone.
+    pub(super) fn is_undone(&self) -> bool {
+        matches!(self, Self::Removed { .. } | Self::Restored { .. } | Self::Released { .. })
+    }
+
+    /// The name of the request that it is about, if it is about instances.
+    pub(super) fn request(&self) -> Option<&str> {
+        match self {
+            Self::Creating { name, .. } | Self::Created { name, .. } | Self::Removed { name } => {
+                Some(name)
+            }
+            Self::Run { .. }
+            | Self::Changing { .. }
+            | Self::Restored { .. }
+            | Self::Holding { .. }
+            | Self::Released { .. } => None,
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! What the lines of a journal add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, Entry, ServiceBefore, ServiceSet};
+use super::{Account, Entry, Hold, ServiceBefore, ServiceSet};
 use crate::events::names::{ComputeName, ServerId};
 
 /// What is made or changed so far.
@@ -10,6 +10,7 @@ use crate::events::names::{ComputeName, ServerId};
 pub struct Ledger {
     instances: BTreeMap<String, (Account, Vec<ServerId>)>,
     computes: BTreeMap<ComputeName, ServiceChanged>,
+    holds: BTreeSet<Hold>,
 }
 
 /// What a run did to a compute's service.
@@ -30,12 +31,14 @@ pub struct Unsettled {
     pub instances: Vec<(Account, String, Vec<ServerId>)>,
     /// The computes whose service was changed, with what it was and what was done.
     pub computes: Vec<(ComputeName, ServiceChanged)>,
+    /// What is held beyond the cloud's API.
+    pub holds: Vec<Hold>,
 }
 
 impl Unsettled {
     /// Whether nothing is left to undo.
     pub fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.computes.is_empty()
+        self.instances.is_empty() && self.computes.is_empty() && self.holds.is_empty()
     }
 
     /// What is left, one line each.
@@ -51,7 +54,8 @@ impl Unsettled {
             let word = if changed.before.enabled { "enabled" } else { "disabled" };
             format!("the service of {compute}, which was {word}")
         });
-        instances.chain(computes).collect()
+        let holds = self.holds.iter().map(ToString::to_string);
+        instances.chain(computes).chain(holds).collect()
     }
 }
 
@@ -82,6 +86,12 @@ impl Ledger {
             Entry::Restored { compute } => {
                 self.computes.remove(&compute);
             }
+            Entry::Holding { hold } => {
+                self.holds.insert(hold);
+            }
+            Entry::Released { hold } => {
+                self.holds.remove(&hold);
+            }
         }
     }
 
@@ -97,6 +107,7 @@ impl Ledger {
                 .iter()
                 .map(|(compute, changed)| (compute.clone(), changed.clone()))
                 .collect(),
+            holds: self.holds.iter().cloned().collect(),
         }
     }
 }

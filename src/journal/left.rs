@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::disk::{Disk, Held};
 use super::{Access, Entry, Journal, JournalError, Ledger, Unsettled};
-use crate::events::names::RunId;
+use crate::events::names::{NAMES, RunId};
 
 /// A journal in its folder, whoever may be writing it.
 #[derive(Debug)]
@@ -81,19 +81,18 @@ impl Left {
 
     fn read(disk: Disk, text: &[u8]) -> Result<Self, JournalError> {
         let failed = |index| JournalError::at(&disk.path, Some(index + 1), "read");
-        let mut entries = text
-            .trim_ascii_end()
-            .split(|byte| *byte == b'\n')
-            .enumerate()
-            .map(|(index, line)| entry(line).map_err(failed(index)));
-        let first = entries.next().transpose()?;
-        let Some(Entry::Run { run, cloud, access, member, member_access, started }) = first else {
+        let mut lines = text.trim_ascii_end().split(|byte| *byte == b'\n').enumerate();
+        let first = lines.next().map(|(index, line)| entry(line).map_err(failed(index)));
+        let Some(Entry::Run { run, cloud, access, member, member_access, started }) =
+            first.transpose()?
+        else {
             let why = "the first line does not tell which run it is of";
             return Err(failed(0)(io::Error::new(ErrorKind::InvalidData, why)));
         };
         let mut ledger = Ledger::default();
-        for entry in entries {
-            ledger.take(entry?);
+        for (index, line) in lines {
+            let entry = entry(line).and_then(|entry| of_run(&run, entry));
+            ledger.take(entry.map_err(failed(index))?);
         }
         let unsettled = ledger.unsettled();
         let journal = Journal::continued(run.clone(), disk, ledger);
@@ -119,6 +118,20 @@ fn entry(line: &[u8]) -> io::Result<Entry> {
         };
         io::Error::new(ErrorKind::InvalidData, why)
     })
+}
+
+/// Refuses an entry about instances whose name the run would never have given: nothing is looked for
+/// by it.
+fn of_run(run: &RunId, entry: Entry) -> io::Result<Entry> {
+    match entry.request() {
+        Some(name) if RunId::named_in(name).as_ref() != Some(run) => {
+            let why = format!(
+                "{name:?} is no name of ours; those of this run are {NAMES}{run}-NUMBER-NAME"
+            );
+            Err(io::Error::new(ErrorKind::InvalidData, why))
+        }
+        _ => Ok(entry),
+    }
 }
 
 /// The journal of a run that died before it wrote its first line, and so before it did anything.

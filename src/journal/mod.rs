@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::events::names::RunId;
 use disk::Disk;
 pub use entry::{
-    Access, Account, Entry, ServiceBefore, ServiceSet, disabled_reason, run_that_disabled,
+    Access, Account, Entry, Hold, ServiceBefore, ServiceSet, disabled_reason, run_that_disabled,
 };
 pub use ledger::{Ledger, ServiceChanged, Unsettled};
 pub use left::{Blank, Heading, Left, Listed, Taken, listed};
@@ -126,13 +126,17 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If it can't be written; then what it speaks of must not be done.
+    /// If it can't be written; then what it speaks of must not be done. Where somebody has removed
+    /// the file, that something is undone need not be written.
     pub fn write(&self, entry: Entry) -> Result<(), JournalError> {
         let mut inner = self.lock();
         if let Some(disk) = &mut inner.disk {
             let mut line = serde_json::to_vec(&entry).expect("entries are always JSON");
             line.push(b'\n');
-            disk.append(&line)?;
+            match disk.append(&line) {
+                Err(_) if entry.is_undone() && disk.is_gone() => {}
+                appended => appended?,
+            }
         }
         inner.ledger.take(entry.clone());
         self.scope.lock().unwrap_or_else(PoisonError::into_inner).take(entry);
@@ -149,9 +153,9 @@ impl Journal {
         self.lock().ledger.unsettled()
     }
 
-    /// Where the journal is, if it outlives the process.
+    /// Where the journal is, if it outlives the process and nobody has removed it.
     pub fn path(&self) -> Option<PathBuf> {
-        self.lock().disk.as_ref().map(|disk| disk.path.clone())
+        self.lock().disk.as_ref().filter(|disk| !disk.is_gone()).map(|disk| disk.path.clone())
     }
 
     /// Ends the journal: the file is removed if nothing is left to undo, and kept otherwise.

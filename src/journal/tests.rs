@@ -61,13 +61,35 @@ fn kill(journal: Journal) {
 }
 
 #[test]
+fn what_a_killed_run_held_and_did_not_release_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let migration = Hold::Migration(ServerId::new("s1"));
+    let compute = Hold::Compute(ComputeName::new("c1"));
+    for hold in [migration.clone(), Hold::Boots, compute.clone(), compute.clone()] {
+        journal.write(Entry::Holding { hold }).unwrap();
+    }
+    journal.write(Entry::Released { hold: Hold::Boots }).unwrap();
+    kill(journal);
+
+    let [left] = <[Left; 1]>::try_from(ended(folder.path())).unwrap();
+    assert_eq!(left.unsettled.holds, [migration, compute]);
+    insta::assert_snapshot!(left.unsettled.lines().join("\n"), @r"
+    live migrations of s1, which are held
+    c1, which was taken away
+    ");
+}
+
+#[test]
 fn what_a_killed_run_made_and_changed_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
-    journal.write(Entry::Created { name: "wb-1".into(), id: ServerId::new("s1") }).unwrap();
-    journal.write(creating("wb-2")).unwrap();
-    journal.write(Entry::Removed { name: "wb-2".into() }).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
+    journal
+        .write(Entry::Created { name: "wb-abcdefgh-1-web".into(), id: ServerId::new("s1") })
+        .unwrap();
+    journal.write(creating("wb-abcdefgh-2-web")).unwrap();
+    journal.write(Entry::Removed { name: "wb-abcdefgh-2-web".into() }).unwrap();
     journal.write(changing("c1", BEFORE, ServiceSet::Disabled)).unwrap();
     let later = ServiceBefore { enabled: false, ..BEFORE };
     journal.write(changing("c1", later.clone(), ServiceSet::ForcedDown)).unwrap();
@@ -83,7 +105,7 @@ fn what_a_killed_run_made_and_changed_is_found() {
     );
     assert_eq!(
         left.unsettled.instances,
-        [(Account::Operator, "wb-1".into(), vec![ServerId::new("s1")])]
+        [(Account::Operator, "wb-abcdefgh-1-web".into(), vec![ServerId::new("s1")])]
     );
     let at_first = ServiceChanged { before: BEFORE, disabled: true, forced_down: true };
     let down = ServiceChanged { before: later, disabled: false, forced_down: true };
@@ -99,7 +121,7 @@ fn what_a_killed_run_made_and_changed_is_found() {
 fn the_journal_of_a_living_run_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     assert!(ended(folder.path()).is_empty());
     kill(journal);
     assert_eq!(ended(folder.path()).len(), 1);
@@ -109,16 +131,17 @@ fn the_journal_of_a_living_run_is_not_touched() {
 fn wherever_the_last_line_was_cut_short_it_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     let path = journal.path().unwrap();
     kill(journal);
     let whole = std::fs::read(&path).unwrap();
-    let mut next = serde_json::to_vec(&creating("wb-\u{e9}\u{2713}-2")).unwrap();
+    let next = changing("c-\u{e9}\u{2713}", BEFORE, ServiceSet::Disabled);
+    let mut next = serde_json::to_vec(&next).unwrap();
     assert_eq!(next.iter().filter(|byte| !byte.is_ascii()).count(), 5);
     next.push(b'\n');
     for cut in 0..=next.len() {
         std::fs::write(&path, [&whole, &next[..cut]].concat()).unwrap();
-        let seen = ended(folder.path())[0].unsettled.instances.len();
+        let seen = ended(folder.path())[0].unsettled.lines().len();
         assert_eq!(seen, if cut == next.len() { 2 } else { 1 }, "cut at {cut}");
     }
 }
@@ -128,22 +151,76 @@ fn what_a_failed_write_left_of_a_line_does_not_spoil_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
     scribble(&journal.path().unwrap(), br#"{"entry":"creating","acc"#);
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     kill(journal);
-    assert_eq!(ended(folder.path())[0].unsettled.lines(), ["instances named wb-1, if any"]);
+    assert_eq!(
+        ended(folder.path())[0].unsettled.lines(),
+        ["instances named wb-abcdefgh-1-web, if any"]
+    );
+}
+
+/// What a write says that fails.
+fn refused(journal: &Journal, entry: Entry) -> String {
+    journal.write(entry).unwrap_err().source.to_string()
+}
+
+#[test]
+fn a_journal_that_somebody_has_shortened_is_not_filled_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let path = journal.path().unwrap();
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(5).unwrap();
+    let why = refused(&journal, creating("wb-abcdefgh-1-web"));
+    assert_eq!(why, "somebody else has shortened it; nothing more is made");
+    assert_eq!(std::fs::read(&path).unwrap().len(), 5);
+    assert!(journal.unsettled_in_all().is_empty());
+}
+
+#[test]
+fn a_journal_that_is_removed_or_replaced_takes_nothing_more_but_what_is_undone() {
+    for replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = begin(folder.path());
+        journal.write(creating("wb-abcdefgh-1-web")).unwrap();
+        let path = journal.path().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if replaced {
+            std::fs::write(&path, "").unwrap();
+        }
+        let why = refused(&journal, creating("wb-abcdefgh-2-web"));
+        assert_eq!(why, "it has been removed; nothing more is made");
+        assert_eq!(journal.path(), None);
+        journal.write(Entry::Removed { name: "wb-abcdefgh-1-web".into() }).unwrap();
+        assert!(journal.unsettled_in_all().is_empty());
+    }
+}
+
+#[test]
+fn a_name_that_the_run_would_not_give_is_refused_with_its_line() {
+    let told = ["", "wb-bcdefghj-1-web"].map(|name| {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = begin(folder.path());
+        journal.write(creating(name)).unwrap();
+        kill(journal);
+        broken(folder.path())
+    });
+    let line =
+        |name| format!("{name} is no name of ours; those of this run are wb-abcdefgh-NUMBER-NAME");
+    let lines = [r#""""#, r#""wb-bcdefghj-1-web""#].map(|name| (Some(2), line(name)));
+    assert_eq!(told, lines);
 }
 
 #[test]
 fn a_broken_journal_is_told_with_its_line_and_does_not_hide_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     kill(journal);
     let broken = folder.path().join("broken.jsonl");
     std::fs::copy(folder.path().join("abcdefgh.jsonl"), &broken).unwrap();
     scribble(&broken, b"nonsense\n");
     let headless = folder.path().join("headless.jsonl");
-    std::fs::write(&headless, "{\"entry\":\"removed\",\"name\":\"wb-1\"}\n").unwrap();
+    std::fs::write(&headless, "{\"entry\":\"removed\",\"name\":\"wb-abcdefgh-1-web\"}\n").unwrap();
 
     let (left, errors): (Vec<_>, Vec<_>) =
         taken(folder.path()).into_iter().partition(Result::is_ok);
@@ -161,7 +238,7 @@ fn a_line_that_was_cut_short_in_the_middle_is_an_error() {
     let path = journal.path().unwrap();
     kill(journal);
     scribble(&path, b"{\"entry\":\"creating\",\"account\":\"oper\xc3\n");
-    scribble(&path, b"{\"entry\":\"removed\",\"name\":\"wb-1\"}\n");
+    scribble(&path, b"{\"entry\":\"removed\",\"name\":\"wb-abcdefgh-1-web\"}\n");
     let (line, why) = broken(folder.path());
     assert_eq!(line, Some(2));
     assert!(why.starts_with("the line is no entry: "), "{why}");
@@ -173,7 +250,7 @@ fn an_entry_of_another_version_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
     let path = journal.path().unwrap();
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     kill(journal);
     scribble(&path, b"{\"entry\":\"quota\",\"project\":\"p\"}\n");
     let (line, why) = broken(folder.path());
@@ -220,7 +297,7 @@ fn a_journal_is_held_by_one_sweep_at_a_time() {
 fn whose_a_journal_is_can_be_seen_while_its_run_lives() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     std::fs::write(folder.path().join("empty.jsonl"), "").unwrap();
     let listed = listed(folder.path()).unwrap();
     let runs: Vec<_> = listed.iter().map(Listed::run).collect();
@@ -242,15 +319,18 @@ fn only_our_own_reason_names_a_run() {
 fn what_a_sweep_undid_is_not_left_for_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
-    journal.write(creating("wb-2")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
+    journal.write(creating("wb-abcdefgh-2-web")).unwrap();
     let path = journal.path().unwrap();
     kill(journal);
     scribble(&path, b"{\"entry\":\"crea");
     let swept = ended(folder.path()).remove(0);
-    swept.journal().scope().write(Entry::Removed { name: "wb-1".into() }).unwrap();
+    swept.journal().scope().write(Entry::Removed { name: "wb-abcdefgh-1-web".into() }).unwrap();
     drop(swept);
-    assert_eq!(ended(folder.path())[0].unsettled.lines(), ["instances named wb-2, if any"]);
+    assert_eq!(
+        ended(folder.path())[0].unsettled.lines(),
+        ["instances named wb-abcdefgh-2-web, if any"]
+    );
 }
 
 #[test]
@@ -273,8 +353,8 @@ fn an_old_journal_that_does_not_tell_what_its_names_meant_is_read() {
 fn a_run_that_undid_everything_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
-    journal.write(Entry::Removed { name: "wb-1".into() }).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
+    journal.write(Entry::Removed { name: "wb-abcdefgh-1-web".into() }).unwrap();
     assert!(journal.close().unwrap().is_empty());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -283,9 +363,9 @@ fn a_run_that_undid_everything_leaves_no_file() {
 fn a_run_that_left_something_keeps_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
-    journal.write(creating("wb-1")).unwrap();
+    journal.write(creating("wb-abcdefgh-1-web")).unwrap();
     let unsettled = journal.close().unwrap();
-    assert_eq!(unsettled.lines(), ["instances named wb-1, if any"]);
+    assert_eq!(unsettled.lines(), ["instances named wb-abcdefgh-1-web, if any"]);
     assert_eq!(ended(folder.path()).len(), 1);
 }
 
@@ -294,9 +374,9 @@ fn a_scope_knows_only_what_it_wrote_and_the_file_knows_all() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
     let (one, two) = (journal.scope(), journal.scope());
-    one.write(creating("wb-1")).unwrap();
-    two.write(creating("wb-2")).unwrap();
-    assert_eq!(one.unsettled().lines(), ["instances named wb-1, if any"]);
+    one.write(creating("wb-abcdefgh-1-web")).unwrap();
+    two.write(creating("wb-abcdefgh-2-web")).unwrap();
+    assert_eq!(one.unsettled().lines(), ["instances named wb-abcdefgh-1-web, if any"]);
     assert_eq!(journal.unsettled_in_all().instances.len(), 2);
     drop((one, two));
     kill(journal);

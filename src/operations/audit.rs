@@ -97,6 +97,9 @@ async fn now<'a>(
     let mut present = Vec::new();
     for instance in instances {
         let Some(server) = servers.remove(&instance.id) else {
+            if instance.deleted {
+                continue;
+            }
             findings.push(format!("{} is gone, and nobody deleted it", instance.name));
             continue;
         };

@@ -7,6 +7,7 @@ use crate::api::{Outcome, RequestError};
 use crate::control::{Cloud, Party};
 use crate::events::names::{InstanceName, ReservationId};
 use crate::events::stream;
+use crate::events::words::many;
 use crate::journal::{Account, Entry};
 use crate::wait::{self, Check, WaitError};
 
@@ -145,7 +146,10 @@ async fn found_by(
     count: u32,
 ) -> Result<Vec<Server>, Problem> {
     let what = match &by {
-        Found::Reservation(id) => format!("the {count} instances of reservation {id} to be shown"),
+        Found::Reservation(id) => {
+            let instances = many(count as usize, "instance");
+            format!("the {instances} of reservation {id} to be shown")
+        }
         Found::Name(name) => format!("instances named {name} to be shown"),
     };
     let filter = by.filter();

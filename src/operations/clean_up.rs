@@ -14,7 +14,7 @@ use crate::journal::{Account, Entry, Unsettled};
 use crate::wait::{self, Check, WaitError};
 
 use super::boot::{RUN_KEY, named_for};
-use super::{Problem, computes};
+use super::{Problem, computes, held};
 
 /// Things that could not be undone; the journal keeps them.
 #[derive(Debug, thiserror::Error)]
@@ -24,35 +24,61 @@ pub struct LeftBehind {
     pub lines: Vec<String>,
 }
 
-/// Undoes everything of `unsettled`: computes are put back, then instances are removed. One that
-/// can't be undone does not keep the others from it.
+/// What came of undoing.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Undone {
+    /// What needed not be undone, or was left to somebody else; one line each.
+    pub notes: Vec<String>,
+    /// What could not be undone, and why; one line each.
+    pub left: Vec<String>,
+}
+
+impl Undone {
+    /// Whether nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// [`LeftBehind`] with all that could not be undone.
+    pub fn settled(self) -> Result<(), LeftBehind> {
+        if self.left.is_empty() { Ok(()) } else { Err(LeftBehind { lines: self.left }) }
+    }
+}
+
+/// Undoes everything of `unsettled`: what is held goes on, computes are put back, then instances are
+/// removed. One that can't be undone does not keep the others from it.
 ///
 /// An instance is found by its name and taken for ours only if its metadata names the run too. A
 /// migration that is under way is called off first, because deleting a server in the middle of one
 /// leaves allocations behind.
-///
-/// # Errors
-///
-/// [`LeftBehind`] with all that could not be undone.
-pub async fn undo(cloud: &Cloud, unsettled: &Unsettled) -> Result<(), LeftBehind> {
-    let mut lines = Vec::new();
+pub async fn undo(cloud: &Cloud, unsettled: &Unsettled) -> Undone {
+    let mut undone = Undone::default();
     cloud.pending.none_left().await;
-    for (compute, before) in &unsettled.computes {
-        if let Err(problem) = computes::restore(cloud, compute, before).await {
-            lines.push(format!("the service of {compute}: {}", told(&problem)));
+    for hold in &unsettled.holds {
+        if let Err(problem) = held::release(cloud, hold).await {
+            undone.left.push(format!("{hold}: {}", told(&problem)));
         }
     }
+    for (compute, before) in &unsettled.computes {
+        match computes::restore(cloud, compute, before).await {
+            Ok(note) => undone.notes.extend(note),
+            Err(problem) => {
+                undone.left.push(format!("the service of {compute}: {}", told(&problem)));
+            }
+        }
+    }
+    undone.notes.iter().for_each(stream::log);
     let removals = unsettled.instances.iter().map(async |(account, name, ids)| {
         remove(cloud, *account, name, ids)
             .await
             .map_err(|problem| format!("instances named {name}: {}", told(&problem)))
     });
-    lines.extend(join_all(removals).await.into_iter().filter_map(Result::err));
-    if lines.is_empty() { Ok(()) } else { Err(LeftBehind { lines }) }
+    undone.left.extend(join_all(removals).await.into_iter().filter_map(Result::err));
+    undone
 }
 
 /// An error with what it came from, in one line.
-fn told(error: &dyn std::error::Error) -> String {
+pub(super) fn told(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -63,6 +89,9 @@ fn told(error: &dyn std::error::Error) -> String {
 }
 
 /// Removes every instance that one request made, and waits until none is left.
+///
+/// Where no answer to the request was seen, the cloud may still be at it, and show one instance
+/// after the other: it is over when none was shown for as long as the pace `record` allows.
 async fn remove(
     cloud: &Cloud,
     account: Account,
@@ -71,10 +100,22 @@ async fn remove(
 ) -> Result<(), Problem> {
     let party = cloud.party(account)?;
     let mut found = ours(cloud, party, name, ids).await?;
-    if found.is_empty() && ids.is_empty() {
+    loop {
+        delete_all(cloud, party, &found).await?;
+        if !ids.is_empty() {
+            break;
+        }
         found = until_shown(cloud, party, name).await?;
+        if found.is_empty() {
+            break;
+        }
     }
-    let moving = moving(cloud, &found).await?;
+    Ok(cloud.journal.write(Entry::Removed { name: name.to_owned() })?)
+}
+
+/// Deletes instances, and waits until they are gone.
+async fn delete_all(cloud: &Cloud, party: &Party, found: &[Server]) -> Result<(), Problem> {
+    let moving = moving(cloud, found).await?;
     let gone = join_all(found.iter().map(|server| {
         let moves = moving.contains(&server.id);
         delete(cloud, party, server, moves)
@@ -82,10 +123,7 @@ async fn remove(
     .await;
     let failed: Vec<String> =
         gone.into_iter().filter_map(Result::err).map(|problem| told(&problem)).collect();
-    if !failed.is_empty() {
-        return Err(Problem::seen(failed.join("; ")));
-    }
-    Ok(cloud.journal.write(Entry::Removed { name: name.to_owned() })?)
+    if failed.is_empty() { Ok(()) } else { Err(Problem::seen(failed.join("; "))) }
 }
 
 /// The instances of that name that carry the run's metadata; and those with an id that the journal
@@ -181,7 +219,7 @@ async fn delete(cloud: &Cloud, party: &Party, server: &Server, moves: bool) -> R
 /// Waits until the instance is gone. Where deleted ones are kept for a while
 /// (`reclaim_instance_interval`), it is deleted for good. A deletion that fails leaves it in ERROR
 /// without a task (the API sets the task `deleting` before it answers); it is asked for once more.
-async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
+pub(super) async fn until_gone(cloud: &Cloud, party: &Party, id: &ServerId) -> Result<(), Problem> {
     let watcher = &party.servers.watch(id.clone());
     let (forced, again) = (&Cell::new(false), &Cell::new(false));
     let what = format!("instance {id} to be gone");

@@ -135,10 +135,17 @@ async fn change(
 
 async fn service(cloud: &Cloud, compute: &ComputeName) -> Result<ServiceRecord, Problem> {
     let gone = || Problem::seen(format!("there is no compute service of {compute}"));
-    services(cloud).await?.into_iter().find(|service| service.host == *compute).ok_or_else(gone)
+    find(cloud, compute).await?.ok_or_else(gone)
+}
+
+async fn find(cloud: &Cloud, compute: &ComputeName) -> Result<Option<ServiceRecord>, Problem> {
+    Ok(services(cloud).await?.into_iter().find(|service| service.host == *compute))
 }
 
 /// Puts the service of `compute` back to what it was, as far as it still is what the run set.
+///
+/// What need not or must not be put back is no error, but told: the service is no more, or another
+/// run has forced it down and will put it back.
 ///
 /// # Errors
 ///
@@ -148,24 +155,53 @@ pub async fn restore(
     cloud: &Cloud,
     compute: &ComputeName,
     changed: &ServiceChanged,
-) -> Result<(), Problem> {
-    let now = service(cloud, compute).await?;
-    let api = &cloud.operator.compute;
-    // That a service is forced down carries no reason: where it still is, it is taken for ours.
-    if changed.forced_down && !changed.before.forced_down && now.forced_down == Some(true) {
-        api.change_service(&now, &ServiceChange::ForceDown(false)).await?;
-    }
+) -> Result<Option<String>, Problem> {
+    let now = find(cloud, compute).await?;
+    let told = match &now {
+        Some(now) => bring_up(cloud, now, changed).await?,
+        None => Some(format!(
+            "{compute} has no compute service any more, so there is nothing to put back"
+        )),
+    };
     if changed.forced_down {
         mark::remove(cloud, compute).await?;
     }
-    if changed.disabled {
-        match way_back(&now, &changed.before, &disabled_reason(cloud.journal.run())) {
-            WayBack::Done => {}
-            WayBack::By(change) => api.change_service(&now, &change).await?,
-            WayBack::NotOurs(seen) => return Err(Problem::seen(seen)),
-        }
+    if let Some(now) = now.filter(|_| changed.disabled) {
+        enable(cloud, &now, changed).await?;
     }
-    Ok(cloud.journal.write(Entry::Restored { compute: compute.clone() })?)
+    cloud.journal.write(Entry::Restored { compute: compute.clone() })?;
+    Ok(told)
+}
+
+/// Undoes that a service is forced down. That carries no reason: where it still is, it is taken for
+/// ours, unless it bears the mark of another run and none of ours.
+async fn bring_up(
+    cloud: &Cloud,
+    now: &ServiceRecord,
+    changed: &ServiceChanged,
+) -> Result<Option<String>, Problem> {
+    let ours = changed.forced_down && !changed.before.forced_down;
+    if !ours || now.forced_down != Some(true) {
+        return Ok(None);
+    }
+    if let Some(run) = mark::of_another(cloud, &now.host).await? {
+        return Ok(Some(format!("{} is forced down by run {run}, so it is left to it", now.host)));
+    }
+    cloud.operator.compute.change_service(now, &ServiceChange::ForceDown(false)).await?;
+    Ok(None)
+}
+
+/// Undoes that a service is disabled.
+async fn enable(
+    cloud: &Cloud,
+    now: &ServiceRecord,
+    changed: &ServiceChanged,
+) -> Result<(), Problem> {
+    match way_back(now, &changed.before, &disabled_reason(cloud.journal.run())) {
+        WayBack::Done => Ok(()),
+        WayBack::By(change) => Ok(cloud.operator.compute.change_service(now, &change).await?),
+        WayBack::NotOurs(seen) => Err(Problem::seen(seen)),
+    }
 }
 
 /// What leads from a service that was disabled back to what it was.

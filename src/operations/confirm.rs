@@ -21,6 +21,8 @@ pub enum Ending {
     PausedOn(ComputeName),
     /// ACTIVE on any compute but the one that it was noted on.
     RunningElsewhere,
+    /// ERROR on this compute.
+    BrokenOn(ComputeName),
 }
 
 /// Waits for the end of the migration and demands that it succeeded: the record that was new is
@@ -149,6 +151,9 @@ fn wrong(instance: &Instance, server: &Server, ending: &Ending) -> Result<Option
         }
         Ending::PausedOn(compute) => {
             (Status::Paused, server.host.as_ref() == Some(compute), format!("paused on {compute}"))
+        }
+        Ending::BrokenOn(compute) => {
+            (Status::Error, server.host.as_ref() == Some(compute), format!("broken on {compute}"))
         }
         Ending::RunningElsewhere => {
             let source = instance.compute()?;
@@ -291,7 +296,7 @@ pub fn own_names_and_numbers(instances: &[&Instance]) -> Result<(), Problem> {
     Err(Problem::seen(format!("names or numbers repeat: {}", each.collect::<Vec<_>>().join(", "))))
 }
 
-fn record_line(record: &Migration) -> String {
+pub(super) fn record_line(record: &Migration) -> String {
     let end = |compute: &Option<ComputeName>| {
         compute.as_ref().map_or("none chosen".to_owned(), ToString::to_string)
     };
@@ -303,7 +308,7 @@ fn record_line(record: &Migration) -> String {
     )
 }
 
-fn on(server: &Server) -> String {
+pub(super) fn on(server: &Server) -> String {
     server
         .host
         .as_ref()

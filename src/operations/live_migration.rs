@@ -203,7 +203,7 @@ pub async fn until_over(cloud: &Cloud, instance: &Instance) -> Result<Ended, Pro
 }
 
 /// The record of the migration that was asked for last.
-fn asked_for(instance: &Instance) -> Result<MigrationNumber, Problem> {
+pub(super) fn asked_for(instance: &Instance) -> Result<MigrationNumber, Problem> {
     let name = &instance.name;
     match instance.asked.as_ref().map(|asked| (asked.refusal(), instance.migration)) {
         Some((None, Some(number))) => Ok(number),

@@ -71,6 +71,18 @@ pub(super) async fn remove(cloud: &Cloud, compute: &ComputeName) -> Result<(), P
     Ok(())
 }
 
+/// The run that has forced `compute` down by its mark, where the journal's run has none there.
+pub(super) async fn of_another(
+    cloud: &Cloud,
+    compute: &ComputeName,
+) -> Result<Option<RunId>, RequestError> {
+    let marks = shown(&cloud.operator.compute).await?.into_iter();
+    let runs: Vec<RunId> =
+        marks.filter(|mark| mark.compute == *compute).map(|mark| mark.run).collect();
+    let is_ours = runs.contains(cloud.journal.run());
+    Ok(if is_ours { None } else { runs.into_iter().next() })
+}
+
 /// All marks that the cloud shows: their name and what is written on them agree.
 pub(super) async fn shown(operator: &Compute) -> Result<Vec<Mark>, RequestError> {
     Ok(all(operator).await?.iter().filter_map(Mark::read).collect())

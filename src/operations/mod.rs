@@ -9,6 +9,8 @@ pub mod clean_up;
 pub mod computes;
 pub mod confirm;
 pub mod diagnosis;
+pub mod held;
+pub mod in_flight;
 pub mod live_migration;
 pub mod mark;
 pub mod members;
@@ -20,7 +22,7 @@ use std::collections::HashMap;
 use crate::api::RequestError;
 use crate::api::compute::Server;
 use crate::api::discover::DiscoverError;
-use crate::control::{Cloud, Moved, NoMember};
+use crate::control::{Cloud, ControlError, Moved, NoControl, NoMember};
 use crate::events::names::{ComputeName, InstanceName, MigrationNumber, ServerId};
 use crate::journal::{Account, JournalError};
 use crate::wait::WaitError;
@@ -38,6 +40,8 @@ pub struct Instance {
     pub noted: Server,
     /// Whether something was asked of it since then.
     pub acted_on: bool,
+    /// Whether the scenario has deleted it.
+    pub deleted: bool,
     /// Whether it was seen to run since it was asked for.
     pub has_run: bool,
     /// The record of the migration that was asked for last, if there is one.
@@ -59,6 +63,7 @@ impl Instance {
             id,
             noted: seen,
             acted_on: false,
+            deleted: false,
             has_run: false,
             migration: None,
             asked: None,
@@ -122,6 +127,12 @@ pub enum Problem {
     /// There is nothing to boot from.
     #[error(transparent)]
     Discover(#[from] DiscoverError),
+    /// The cloud's control does not do what it is asked for.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// Nothing controls the cloud.
+    #[error(transparent)]
+    NoControl(#[from] NoControl),
     /// There are no credentials of a plain member.
     #[error(transparent)]
     NoMember(#[from] NoMember),

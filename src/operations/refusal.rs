@@ -2,16 +2,32 @@
 
 use std::str::FromStr;
 
+use cucumber::codegen::inventory;
+
 use super::{Answered, Problem};
+use crate::events::parameter::ParameterType;
 
 /// A reason to refuse a request, in the words of features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, cucumber::Parameter)]
-#[param(name = "refusal", regex = "there is no such compute|it takes an operator")]
+#[param(
+    name = "refusal",
+    regex = "there is no such compute|it takes an operator|it is being migrated|no migration of it is under way|it is not being copied yet"
+)]
 pub enum Refusal {
     /// The named compute does not exist.
     NoSuchCompute,
     /// Only an operator may do that.
     TakesOperator,
+    /// The instance has the task of being migrated.
+    BeingMigrated,
+    /// There is nothing to be aborted or forced to its end.
+    NothingUnderWay,
+    /// Only a copy can be forced to its end.
+    NotCopiedYet,
+}
+
+inventory::submit! {
+    ParameterType::listed::<Refusal>("reason to refuse a request")
 }
 
 /// What the cloud answers for a reason: the code, and a part of the message.
@@ -20,6 +36,19 @@ pub enum Refusal {
 const TABLE: &[(Refusal, &str, u16, &str)] = &[
     (Refusal::NoSuchCompute, "there is no such compute", 400, "could not be found"),
     (Refusal::TakesOperator, "it takes an operator", 403, "Policy doesn't allow"),
+    (Refusal::BeingMigrated, "it is being migrated", 409, "while it is in task_state migrating"),
+    (
+        Refusal::NothingUnderWay,
+        "no migration of it is under way",
+        409,
+        "is in an invalid state for",
+    ),
+    (
+        Refusal::NotCopiedYet,
+        "it is not being copied yet",
+        400,
+        "Cannot force complete while the migration is in this state",
+    ),
 ];
 
 /// Words that name no reason.

@@ -7,36 +7,29 @@ use jiff::Timestamp;
 
 use crate::api::compute::{Server, ServerFilter, ServiceRecord};
 use crate::config::Change;
-use crate::control::{Cloud, NAMES, run_named_in};
-use crate::events::names::{ComputeName, RunId, ServerId};
+use crate::control::Cloud;
+use crate::events::names::{ComputeName, NAMES, RunId, ServerId};
 use crate::journal::{
     Account, JournalError, Left, ServiceBefore, ServiceChanged, Unsettled, run_that_disabled,
 };
 
 use super::Problem;
 use super::boot::RUN_KEY;
-use super::clean_up::{self, LeftBehind};
+use super::clean_up::{self, Undone, told};
 use super::mark::{self, Mark};
 
-/// What came of one journal.
-#[derive(Debug)]
-pub enum Swept {
-    /// Everything that it speaks of is undone, and the journal is removed.
-    Settled,
-    /// Something is still there; the journal stays.
-    Unsettled(LeftBehind),
-}
-
-/// Undoes what the journal `left` speaks of; `cloud` must be opened for the run that wrote it.
+/// Undoes what the journal `left` speaks of, and removes it if nothing is left; `cloud` must be
+/// opened for the run that wrote it.
 ///
 /// # Errors
 ///
 /// If the journal can't be removed.
-pub async fn by_journal(cloud: &Cloud, left: Left) -> Result<Swept, JournalError> {
-    match clean_up::undo(cloud, &left.unsettled).await {
-        Ok(()) => left.settled().map(|()| Swept::Settled),
-        Err(behind) => Ok(Swept::Unsettled(behind)),
+pub async fn by_journal(cloud: &Cloud, left: Left) -> Result<Undone, JournalError> {
+    let undone = clean_up::undo(cloud, &left.unsettled).await;
+    if undone.left.is_empty() {
+        left.settled()?;
     }
+    Ok(undone)
 }
 
 /// What there is of runs on a cloud, whoever may still need it.
@@ -46,6 +39,8 @@ pub struct Survey {
     pub remains: Vec<Remains>,
     /// Computes that are forced down, and nothing says by whom.
     pub forced_down: Vec<ComputeName>,
+    /// When the look began, by the cloud's clock; `None` if it does not tell.
+    pub now: Option<Timestamp>,
 }
 
 /// What one run has on a cloud, as far as that proves by itself to be the run's.
@@ -59,6 +54,8 @@ pub struct Remains {
     pub disabled: Vec<ComputeName>,
     /// Its marks of computes that it has forced down.
     pub marks: Vec<Mark>,
+    /// Its marks of computes that are not forced down, with what they are instead.
+    pub idle_marks: Vec<(Mark, &'static str)>,
 }
 
 impl Remains {
@@ -70,7 +67,8 @@ impl Remains {
             // Both: a clock that was put back must not make a run look dead.
             read(&server.updated).max(read(&server.created))
         });
-        let times = instances.chain(self.marks.iter().map(|mark| mark.made));
+        let idle = self.idle_marks.iter().map(|(mark, _)| mark);
+        let times = instances.chain(self.marks.iter().chain(idle).map(|mark| mark.made));
         times.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
@@ -79,7 +77,11 @@ impl Remains {
         let instances = self.instances.iter().map(|(_, server)| {
             format!("instance {} ({}), {}", server.name, server.id, server.state_line())
         });
-        instances.chain(self.services("which the run has")).collect()
+        let idle = self
+            .idle_marks
+            .iter()
+            .map(|(mark, instead)| format!("a mark of {}, which {instead}", mark.compute));
+        instances.chain(self.services("which the run has")).chain(idle).collect()
     }
 
     /// The services that the run has taken out of use; `verb` stands between.
@@ -131,6 +133,7 @@ impl Remains {
 ///
 /// If the cloud can't be asked.
 pub async fn survey(cloud: &Cloud) -> Result<Survey, Problem> {
+    let now = cloud.operator.compute.session().before_login().await?.date();
     let mut runs = BTreeMap::new();
     for party in cloud.parties() {
         let project = party.compute.session().login().await?.project_id;
@@ -146,21 +149,39 @@ pub async fn survey(cloud: &Cloud) -> Result<Survey, Problem> {
     }
     let operator = &cloud.operator.compute;
     let marks = mark::shown(operator).await?;
+    let services = operator.services().await?;
     let mut forced_down = Vec::new();
-    for service in operator.services().await? {
-        if let Some(run) = run_that_took_out(&service) {
+    for service in &services {
+        if let Some(run) = run_that_took_out(service) {
             of(&mut runs, run).disabled.push(service.host.clone());
         }
         let explained = marks.iter().any(|mark| mark.compute == service.host);
         if service.forced_down == Some(true) && !explained {
-            forced_down.push(service.host);
+            forced_down.push(service.host.clone());
         }
     }
     for mark in marks {
-        of(&mut runs, mark.run.clone()).marks.push(mark);
+        let remains = of(&mut runs, mark.run.clone());
+        match instead_of_forced_down(&services, &mark.compute) {
+            None => remains.marks.push(mark),
+            Some(instead) => remains.idle_marks.push((mark, instead)),
+        }
     }
     let remains = runs.into_values().filter(|remains| !remains.lines().is_empty()).collect();
-    Ok(Survey { remains, forced_down })
+    Ok(Survey { remains, forced_down, now })
+}
+
+/// What a compute is that is not forced down.
+fn instead_of_forced_down(
+    services: &[ServiceRecord],
+    compute: &ComputeName,
+) -> Option<&'static str> {
+    match services.iter().find(|service| service.host == *compute) {
+        None => Some("has no compute service any more"),
+        Some(service) if service.forced_down == Some(true) => None,
+        Some(service) if service.is_up() => Some("is up"),
+        Some(_) => Some("is down by itself"),
+    }
 }
 
 fn of(runs: &mut BTreeMap<RunId, Remains>, run: RunId) -> &mut Remains {
@@ -169,12 +190,13 @@ fn of(runs: &mut BTreeMap<RunId, Remains>, run: RunId) -> &mut Remains {
         instances: Vec::new(),
         disabled: Vec::new(),
         marks: Vec::new(),
+        idle_marks: Vec::new(),
     })
 }
 
 /// The run that an instance is of, if name and metadata agree.
 fn run_of(server: &Server) -> Option<RunId> {
-    let run = run_named_in(&server.name)?;
+    let run = RunId::named_in(&server.name)?;
     (server.metadata.get(RUN_KEY)? == run.as_str()).then_some(run)
 }
 
@@ -184,13 +206,10 @@ fn run_that_took_out(service: &ServiceRecord) -> Option<RunId> {
 }
 
 /// Undoes what a survey found of a run; `cloud` must be [`Cloud::of_run`] of it. Computes are put
-/// back only if the target allows that (setting `allow`): a journal would prove more.
-///
-/// # Errors
-///
-/// [`LeftBehind`] with all that was not undone.
-pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Result<(), LeftBehind> {
-    let mut unsettled = Unsettled { instances: remains.requests(), computes: Vec::new() };
+/// back only if the target allows that (setting `allow`): a journal would prove more. A mark of one
+/// that is not forced down is nobody's but ours, and is removed in any case.
+pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Undone {
+    let mut unsettled = Unsettled { instances: remains.requests(), ..Unsettled::default() };
     let mut lines = Vec::new();
     if cloud.facts.allow.contains(&Change::Hosts) {
         unsettled.computes = remains.changed().into_iter().collect();
@@ -199,10 +218,14 @@ pub async fn by_metadata(cloud: &Cloud, remains: &Remains) -> Result<(), LeftBeh
             format!("{service}, because this target does not allow to change it (--allow hosts)")
         }));
     }
-    if let Err(behind) = clean_up::undo(cloud, &unsettled).await {
-        lines.extend(behind.lines);
+    for (mark, _) in &remains.idle_marks {
+        if let Err(problem) = mark::remove(cloud, &mark.compute).await {
+            lines.push(format!("a mark of {}: {}", mark.compute, told(&problem)));
+        }
     }
-    if lines.is_empty() { Ok(()) } else { Err(LeftBehind { lines }) }
+    let mut undone = clean_up::undo(cloud, &unsettled).await;
+    undone.left.splice(..0, lines);
+    undone
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub mod junit;
 mod text;
 
 pub use console::Console;
-pub use fold::Run;
+pub use fold::{Conclusion, Run};
 pub use junit::junit;
 pub use text::clean;
 pub(crate) use text::shell_word;

@@ -95,12 +95,6 @@ pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     since_epoch(later).saturating_sub(since_epoch(earlier))
 }
 
-/// `1 scenario`, `2 scenarios`.
-pub(super) fn many(count: usize, noun: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{s}")
-}
-
 /// `left`, then `right` so that it ends in column `width`, or two spaces after. What they measure
 /// is `plain_left` and `right`; what is printed of the right is `painted`.
 pub(super) fn ends_at(

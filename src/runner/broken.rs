@@ -8,6 +8,8 @@ use std::fmt;
 use super::drawn::{Shown, Spot};
 use super::lines::{Lines, Mark, cells, indent, mark};
 use crate::events::messages::Location;
+use crate::events::messages::gherkin::TableRow;
+use crate::events::words::many;
 
 /// A place where a feature file can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +29,9 @@ pub struct Broken {
 impl Broken {
     pub(super) fn shown(&self) -> Shown {
         let Self { uri, location, line, message, hint } = self;
-        let spot = Spot { uri: uri.clone(), location: *location, line: line.clone() };
-        Shown { message: message.clone(), spots: vec![spot], whole: false, help: hint.clone() }
+        let (uri, line) = (uri.clone(), line.clone());
+        let spot = Spot { uri, location: *location, line, length: Some(1) };
+        Shown { message: message.clone(), spots: vec![spot], help: hint.clone() }
     }
 }
 
@@ -246,16 +249,28 @@ pub(super) fn row(uri: &str, lines: &Lines<'_>, number: u32) -> Option<Broken> {
     (wanted.len() != found.len()).then(|| {
         let message = format!(
             "this row has {}, but the table's first row, line {first}, has {}",
-            counted(found.len()),
-            counted(wanted.len())
+            many(found.len(), "cell"),
+            many(wanted.len(), "cell")
         );
         let column = found.get(wanted.len()).copied();
         at(uri, lines, number, column, message)
     })
 }
 
-fn counted(cells: usize) -> String {
-    format!("{cells} cell{}", if cells == 1 { "" } else { "s" })
+/// Columns of Examples that are called like one before them; of two only one could be filled in.
+pub(super) fn twins(uri: &str, lines: &Lines<'_>, header: &TableRow) -> Vec<Broken> {
+    let mut twins = Vec::new();
+    for (index, cell) in header.cells.iter().enumerate() {
+        let before = header.cells[..index].iter().find(|it| it.value == cell.value);
+        let Some(first) = before else { continue };
+        let Location { line, column } = cell.location;
+        let message = format!("these Examples have two columns `{}`", cell.value);
+        let mut broken = at(uri, lines, line, column, message);
+        let first = first.location.column.unwrap_or(1);
+        broken.hint = Some(format!("the first begins at column {first}; each needs its own name"));
+        twins.push(broken);
+    }
+    twins
 }
 
 fn odd_escape(line: &str) -> Option<u32> {

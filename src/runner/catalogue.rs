@@ -1,11 +1,15 @@
 //! The step definitions of a World: to match sentences, to list them, to find the nearest ones.
 
+use std::cell::OnceCell;
+use std::cmp::Reverse;
+
 use cucumber::codegen::{LazyRegex, StepConstructor, WorldInventory, inventory};
 use cucumber::step::Location;
 use gherkin::StepType;
 use regex::Regex;
 
 use super::phrase::{neutral, readable};
+use super::values::{Loose, WrongValue};
 use crate::events::messages::run::{Group, StepMatchArgument};
 
 /// A step definition, as it is listed.
@@ -44,6 +48,10 @@ pub(super) struct Entry<W> {
     pub(super) definition: Definition,
     ty: StepType,
     regex: Regex,
+    /// Made when it is first asked for, which most never are.
+    loose: OnceCell<Option<Loose>>,
+    /// Whether it reads a table or a doc string.
+    pub(super) reads: bool,
     pub(super) function: cucumber::Step<W>,
 }
 
@@ -109,11 +117,23 @@ fn entry<W>(ty: StepType, inner: (Location, LazyRegex, cucumber::Step<W>)) -> En
         },
         ty,
         regex,
+        loose: OnceCell::new(),
+        reads: false,
         function,
     }
 }
 
 impl<W> Catalogue<W> {
+    /// Says that the steps of this sentence (see [`Definition::phrase`]) read the table or doc string
+    /// below them. No others do: what a step's function takes is hidden in cucumber's closure.
+    #[must_use]
+    pub fn reading(mut self, phrase: &str) -> Self {
+        for entry in &mut self.0 {
+            entry.reads |= entry.definition.phrase() == phrase;
+        }
+        self
+    }
+
     /// The definitions, by place.
     pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
         self.0.iter().map(|entry| &entry.definition)
@@ -174,6 +194,18 @@ impl<W> Catalogue<W> {
             .map(|(name, group)| (name, group.map_or("", |it| it.as_str()).to_owned()))
             .collect();
         Caught { matches, arguments }
+    }
+
+    /// The values that keep `text` from being a sentence that is known, by the definition of which
+    /// it gets most right; empty if more than values do.
+    pub(super) fn wrong_values(&self, text: &str) -> Vec<WrongValue> {
+        let tried = self.0.iter().filter_map(|entry| {
+            let loose = entry.loose.get_or_init(|| Loose::of(&entry.definition.pattern));
+            let loose = loose.as_ref()?;
+            Some((loose.parameters(), loose.wrong_in(text)?))
+        });
+        let best = tried.min_by_key(|(all, wrong)| (wrong.len(), Reverse(*all)));
+        best.map(|(_, wrong)| wrong).unwrap_or_default()
     }
 
     /// The definitions whose sentences are most like `text`, the likest first, at most three.

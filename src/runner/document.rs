@@ -12,8 +12,8 @@ use gherkin::{GherkinEnv, StepType};
 
 use super::Ids;
 use super::broken::{self, Broken};
-use super::lines::{Lines, Mark, cells, indent, mark, tags};
-use super::pickles;
+use super::lines::{Lines, Mark, cells, indent, lead, mark, tags, undented};
+use super::pickles::{self, StepFacts};
 pub use super::pickles::{Case, CaseStep};
 use super::source::Source;
 use crate::events::messages::Location;
@@ -70,7 +70,7 @@ fn read(source: Source, ids: &mut Ids) -> Result<Document, (Source, Vec<Broken>)
         lines: &lines,
         ids,
         language: language(&lines),
-        types: HashMap::new(),
+        facts: HashMap::new(),
         doc_strings: Vec::new(),
         broken: Vec::new(),
     };
@@ -81,8 +81,8 @@ fn read(source: Source, ids: &mut Ids) -> Result<Document, (Source, Vec<Broken>)
             Ok(feature) => {
                 let feature = reader.feature(&feature);
                 let last = lines.count();
-                let types = &reader.types;
-                let cases = pickles::compile(&source.uri, &feature, types, last, reader.ids);
+                let facts = &reader.facts;
+                let cases = pickles::compile(&source.uri, &feature, facts, last, reader.ids);
                 (Some(feature), cases)
             }
             Err(error) => {
@@ -118,8 +118,8 @@ struct Reader<'a> {
     ids: &'a mut Ids,
     /// The language and the line that names it, 0 if none does.
     language: (u32, String),
-    /// What gherkin says a step is, by the step's id.
-    types: HashMap<String, StepType>,
+    /// By the step's id.
+    facts: HashMap<String, StepFacts>,
     doc_strings: Vec<RangeInclusive<u32>>,
     broken: Vec<Broken>,
 }
@@ -221,13 +221,17 @@ impl Reader<'_> {
         let location = self.lines.locate_content(examples.span.start);
         let rows = examples.table.as_ref().map(|table| self.rows(table));
         let mut rows = rows.unwrap_or_default().into_iter();
+        let header = rows.next();
+        if let Some(header) = &header {
+            self.broken.extend(broken::twins(self.uri, self.lines, header));
+        }
         Examples {
             location,
             tags: self.tags(location, &examples.tags),
             keyword: examples.keyword.clone(),
             name: examples.name.clone().unwrap_or_default(),
             description: self.description(location, examples.description.as_deref()),
-            table_header: rows.next(),
+            table_header: header,
             table_body: rows.collect(),
             id: self.ids.next(),
         }
@@ -236,7 +240,12 @@ impl Reader<'_> {
     fn step(&mut self, step: &gherkin::Step) -> Step {
         let location = self.lines.locate_content(step.span.start);
         let id = self.ids.next();
-        self.types.insert(id.clone(), step.ty);
+        let keyword = step.keyword.trim();
+        let column = location
+            .column
+            .unwrap_or(1)
+            .saturating_add(lead(self.lines.line(location.line), keyword));
+        self.facts.insert(id.clone(), StepFacts { ty: step.ty, column });
         Step {
             location,
             keyword: step.keyword.clone(),
@@ -385,15 +394,4 @@ impl Reader<'_> {
             })
             .collect()
     }
-}
-
-fn undented(line: &str, column: u32) -> String {
-    let mut rest = line.chars();
-    for _ in 1..column {
-        match rest.clone().next() {
-            Some(c) if c.is_whitespace() => rest.next(),
-            _ => break,
-        };
-    }
-    rest.collect()
 }

@@ -21,6 +21,8 @@ pub struct Spot {
     pub location: Location,
     /// That line.
     pub line: String,
+    /// How many characters are meant; `None`: all to the line's end.
+    pub length: Option<u32>,
 }
 
 impl Spot {
@@ -57,8 +59,6 @@ pub(super) struct Shown {
     pub(super) message: String,
     /// Where; the first is shown with its line.
     pub(super) spots: Vec<Spot>,
-    /// Whether all that stands at the spot is wrong, and not only the character there.
-    pub(super) whole: bool,
     /// What would be right; more lines than the first are indented by their own.
     pub(super) help: Option<String>,
 }
@@ -139,8 +139,8 @@ impl Diagnostic for Drawing {
         let spot = self.0.spots.first()?;
         let offset = spot.offset();
         let rest = spot.line[offset..].trim_end();
-        let first = rest.chars().next().map_or(0, char::len_utf8);
-        let length = if self.0.whole { rest.len() } else { first };
+        let meant = spot.length.map_or(usize::MAX, |length| length as usize);
+        let length = rest.chars().take(meant).map(char::len_utf8).sum();
         Some(Box::new(std::iter::once(LabeledSpan::new(None, offset, length))))
     }
 }
@@ -186,6 +186,7 @@ mod tests {
             uri: "features/move.feature".to_owned(),
             location: Location { line, column: Some(5) },
             line: "    When the operator live-migrate \"web\"".to_owned(),
+            length: None,
         };
         Problem::Undefined {
             step: "When the operator live-migrate \"web\"".to_owned(),

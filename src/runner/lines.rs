@@ -154,6 +154,25 @@ pub(super) fn cells(line: &str) -> Vec<u32> {
     columns
 }
 
+/// How many characters `keyword`, with which `line` begins, and the blanks behind it take.
+pub(super) fn lead(line: &str, keyword: &str) -> u32 {
+    let behind = line.trim_start().strip_prefix(keyword).unwrap_or_default();
+    let blanks = behind.chars().take_while(|c| c.is_whitespace()).count();
+    u32::try_from(keyword.chars().count() + blanks).unwrap_or(u32::MAX)
+}
+
+/// `line` without as many blanks as stand before `column`.
+pub(super) fn undented(line: &str, column: u32) -> String {
+    let mut rest = line.chars();
+    for _ in 1..column {
+        match rest.clone().next() {
+            Some(c) if c.is_whitespace() => rest.next(),
+            _ => break,
+        };
+    }
+    rest.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,7 @@ mod broken;
 mod drawn;
 mod hook;
 mod lines;
+mod outline;
 mod panics;
 mod phrase;
 mod pickles;
@@ -30,6 +31,7 @@ mod scenario;
 mod so_far;
 mod stall;
 mod telling;
+mod values;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::problem::Problem;
 use crate::events::outcome::Ending;
+use crate::events::words::many;
 
 /// How a run ended: what the exit code and a rerun are made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,13 +112,16 @@ impl Outcome {
     /// What the scenarios do not tell themselves, in one line, for the stream's end; and which of it
     /// counts.
     pub(super) fn ending(&self) -> Option<(Ending, String)> {
-        let counted = |count: usize, words: &str| format!("{count} {words}");
         let (bugs, problems) = (self.internal_errors.len(), self.problems.len());
         let late = self.out_of_time.unwrap_or_default();
         let told = [
             (self.interrupted, Ending::Interrupted, "interrupted".to_owned()),
-            (bugs > 0, Ending::Internal, counted(bugs, "internal errors")),
-            (problems > 0, Ending::Unplanned, counted(problems, "problems before the start")),
+            (bugs > 0, Ending::Internal, many(bugs, "internal error")),
+            (
+                problems > 0,
+                Ending::Unplanned,
+                format!("{} before the start", many(problems, "problem")),
+            ),
             (
                 self.out_of_time.is_some(),
                 Ending::OutOfTime,

@@ -58,7 +58,7 @@ pub(super) fn readable(pattern: &str) -> String {
 
 fn readable_group(inner: &str, optional: bool) -> String {
     let Some(plain) = inner.strip_prefix("?:") else {
-        return "…".to_owned();
+        return if inner.starts_with('"') { "\"…\"" } else { "…" }.to_owned();
     };
     let alternatives = alternatives(plain);
     let takes_part = |c: char| !matches!(c, '(' | '[' | '\\');

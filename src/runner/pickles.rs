@@ -1,7 +1,4 @@
 //! What can run: each scenario, and each row of an outline, with the steps of its backgrounds.
-//!
-//! An outline is cut at its placeholders once for each Examples table; a row then only joins the
-//! pieces, so the work grows with the rows, not with their square.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -10,9 +7,10 @@ use std::sync::Arc;
 use gherkin::{LineCol, StepType};
 
 use super::Ids;
+use super::outline::{CutStep, Outline, Written};
 use crate::events::messages::Location;
 use crate::events::messages::gherkin::{
-    Examples, Feature, FeatureChild, Rule, RuleChild, Scenario, Step, TableRow, Tag,
+    Feature, FeatureChild, Rule, RuleChild, Scenario, Step, TableRow, Tag,
 };
 use crate::events::messages::pickle::{
     Pickle, PickleDocString, PickleStep, PickleStepArgument, PickleStepType, PickleTable,
@@ -41,13 +39,23 @@ pub struct CaseStep {
     pub location: Location,
     /// Keyword as written, text, doc string and table with the row's values in.
     pub step: gherkin::Step,
+    pub(super) written: Written,
 }
 
-/// All cases of `feature`, in order. `types` are gherkin's by step id; `last` is the last line.
+/// What a step of the file is, beyond its message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepFacts {
+    /// What gherkin says it is.
+    pub(super) ty: StepType,
+    /// The column in which its sentence begins.
+    pub(super) column: u32,
+}
+
+/// All cases of `feature`, in order. `facts` are by step id; `last` is the last line.
 pub(super) fn compile(
     uri: &str,
     feature: &Feature,
-    types: &HashMap<String, StepType>,
+    facts: &HashMap<String, StepFacts>,
     last: u32,
     ids: &mut Ids,
 ) -> Vec<Case> {
@@ -55,7 +63,7 @@ pub(super) fn compile(
         uri,
         language: &feature.language,
         feature: feature.name.as_str().into(),
-        types,
+        facts,
         ids,
         cases: Vec::new(),
     };
@@ -113,7 +121,7 @@ struct Compiler<'a> {
     uri: &'a str,
     language: &'a str,
     feature: Arc<str>,
-    types: &'a HashMap<String, StepType>,
+    facts: &'a HashMap<String, StepFacts>,
     ids: &'a mut Ids,
     cases: Vec<Case>,
 }
@@ -143,7 +151,7 @@ impl Compiler<'_> {
         let mut context = context.clone();
         context.tags.extend(&scenario.tags);
         if scenario.examples.is_empty() {
-            let outline = Outline::cut(scenario, &context, None);
+            let outline = Outline::cut(scenario, &context.background, None);
             self.case(&outline, scenario, &context, None);
             return;
         }
@@ -153,7 +161,7 @@ impl Compiler<'_> {
             let end = next.map_or(last, |it| first_line(it.location, &it.tags) - 1);
             let span = first_line(examples.location, &examples.tags)..=end;
             let context = context.within(span, &examples.tags);
-            let outline = Outline::cut(scenario, &context, Some(examples));
+            let outline = Outline::cut(scenario, &context.background, Some(examples));
             for row in &examples.table_body {
                 let line = row.location.line;
                 let context = context.within(line..=line, &[]);
@@ -171,7 +179,8 @@ impl Compiler<'_> {
     ) {
         let mut ast_node_ids = vec![scenario.id.clone()];
         ast_node_ids.extend(row.map(|row| row.id.clone()));
-        let (pickle_steps, steps) = outline.steps.iter().map(|step| self.step(step, row)).unzip();
+        let steps = outline.steps.iter().map(|step| self.step(step, outline, row));
+        let (pickle_steps, steps) = steps.unzip();
         let mut seen = HashSet::new();
         let tags = context
             .tags
@@ -198,11 +207,17 @@ impl Compiler<'_> {
         });
     }
 
-    fn step(&mut self, cut: &CutStep<'_>, row: Option<&TableRow>) -> (PickleStep, CaseStep) {
+    fn step(
+        &mut self,
+        cut: &CutStep<'_>,
+        outline: &Outline<'_>,
+        row: Option<&TableRow>,
+    ) -> (PickleStep, CaseStep) {
         let own = cut.step;
         // Only the scenario's own steps come from the row; a background's are as they stand.
         let row = row.filter(|_| cut.own);
-        let ty = self.types.get(&own.id).copied().unwrap_or(StepType::Given);
+        let facts = self.facts.get(&own.id).copied();
+        let ty = facts.map_or(StepType::Given, |facts| facts.ty);
         let text = cut.text.fill(row);
         let doc_string = cut.doc_string.as_ref().map(|content| content.fill(row));
         let table: Option<Vec<Vec<String>>> = cut.table.as_ref().map(|rows| {
@@ -244,7 +259,15 @@ impl Compiler<'_> {
             })
             .build();
         let location = own.location;
-        (pickle_step, CaseStep { location, step })
+        let column = facts.map(|facts| facts.column);
+        let table = own.data_table.as_ref().map(|table| table.location);
+        let written = Written {
+            sentence: Location { column, ..location },
+            filled: row.map(|row| cut.text.filled(row, &outline.columns)).unwrap_or_default(),
+            columns: row.map(|_| outline.columns.clone()),
+            argument: table.or(own.doc_string.as_ref().map(|text| text.location)),
+        };
+        (pickle_step, CaseStep { location, step, written })
     }
 }
 
@@ -253,121 +276,4 @@ fn pickle_table(rows: &[Vec<String>]) -> PickleTable {
         cells: cells.iter().map(|value| PickleTableCell { value: value.clone() }).collect(),
     };
     PickleTable { rows: rows.iter().map(row).collect(), argument_index: None }
-}
-
-/// A scenario with its texts cut at the placeholders.
-struct Outline<'a> {
-    name: Cut<'a>,
-    steps: Vec<CutStep<'a>>,
-}
-
-struct CutStep<'a> {
-    step: &'a Step,
-    /// Of the scenario itself, not of a background.
-    own: bool,
-    text: Cut<'a>,
-    doc_string: Option<Cut<'a>>,
-    media_type: Option<Cut<'a>>,
-    table: Option<Vec<Vec<Cut<'a>>>>,
-}
-
-impl<'a> Outline<'a> {
-    fn cut(scenario: &'a Scenario, context: &Context<'a>, examples: Option<&Examples>) -> Self {
-        let header = examples.and_then(|examples| examples.table_header.as_ref());
-        let columns: HashMap<&str, usize> = header
-            .into_iter()
-            .flat_map(|row| row.cells.iter().enumerate())
-            .map(|(at, cell)| (cell.value.as_str(), at))
-            .collect();
-        let none = HashMap::new();
-        // A scenario without steps runs nothing, so its background has nothing to prepare.
-        let background = context.background.iter().copied();
-        let steps = background
-            .filter(|_| !scenario.steps.is_empty())
-            .map(|step| CutStep::cut(step, false, &none))
-            .chain(scenario.steps.iter().map(|step| CutStep::cut(step, true, &columns)))
-            .collect();
-        Self { name: Cut::new(&scenario.name, &columns), steps }
-    }
-}
-
-impl<'a> CutStep<'a> {
-    fn cut(step: &'a Step, own: bool, columns: &HashMap<&str, usize>) -> Self {
-        let doc_string = step.doc_string.as_ref();
-        let media_type = doc_string.and_then(|doc| doc.media_type.as_deref());
-        Self {
-            step,
-            own,
-            text: Cut::new(&step.text, columns),
-            doc_string: doc_string.map(|doc| Cut::new(&doc.content, columns)),
-            media_type: media_type.map(|text| Cut::new(text, columns)),
-            table: step.data_table.as_ref().map(|table| {
-                let row = |row: &'a TableRow| {
-                    let cells = row.cells.iter();
-                    cells.map(|cell| Cut::new(&cell.value, columns)).collect()
-                };
-                table.rows.iter().map(row).collect()
-            }),
-        }
-    }
-}
-
-/// A text, cut at its placeholders.
-struct Cut<'a>(Vec<Piece<'a>>);
-
-enum Piece<'a> {
-    Text(&'a str),
-    Column(usize),
-}
-
-impl<'a> Cut<'a> {
-    /// Cuts `text` at each `<name>` that `columns` knows; others stay as they are.
-    fn new(text: &'a str, columns: &HashMap<&str, usize>) -> Self {
-        #[cfg(test)]
-        work::CUTS.with(|cuts| cuts.set(cuts.get() + 1));
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        let mut from = 0;
-        while let Some(open) = rest[from..].find('<').map(|at| from + at) {
-            let Some(close) = rest[open..].find('>').map(|at| open + at) else {
-                break;
-            };
-            match columns.get(&rest[open + 1..close]) {
-                Some(&column) => {
-                    pieces.push(Piece::Text(&rest[..open]));
-                    pieces.push(Piece::Column(column));
-                    rest = &rest[close + 1..];
-                    from = 0;
-                }
-                None => from = open + 1,
-            }
-        }
-        pieces.push(Piece::Text(rest));
-        Self(pieces)
-    }
-
-    /// The text with `row`'s values in.
-    fn fill(&self, row: Option<&TableRow>) -> String {
-        #[cfg(test)]
-        work::FILLS.with(|fills| fills.set(fills.get() + 1));
-        let value = |column: usize| row.and_then(|row| row.cells.get(column));
-        self.0
-            .iter()
-            .map(|piece| match *piece {
-                Piece::Text(text) => text,
-                Piece::Column(column) => value(column).map_or("", |cell| cell.value.as_str()),
-            })
-            .collect()
-    }
-}
-
-/// Counts the work, so that a test can see how it grows.
-#[cfg(test)]
-pub(super) mod work {
-    use std::cell::Cell;
-
-    thread_local! {
-        pub(in crate::runner) static CUTS: Cell<usize> = const { Cell::new(0) };
-        pub(in crate::runner) static FILLS: Cell<usize> = const { Cell::new(0) };
-    }
 }

@@ -256,9 +256,10 @@ impl<'a, W> Planner<'a, W> {
         let mut steps = Vec::new();
         let mut meanings = Vec::new();
         for (pickle_step, case_step) in case.pickle.steps.iter().zip(case.steps) {
+            let found = self.look_up(&case_step.step);
+            self.problems.note(self.catalogue, &case_step, &found, &case.pickle.uri);
+            let line = case_step.location.line;
             let step = case_step.step;
-            let location = case_step.location;
-            let line = location.line;
             let id = self.ids.next();
             steps.push(PlannedStep {
                 keyword: step.keyword.trim().to_owned(),
@@ -266,8 +267,6 @@ impl<'a, W> Planner<'a, W> {
                 line,
                 id: id.clone(),
             });
-            let found = self.look_up(&step);
-            self.problems.note(self.catalogue, &step, &found, &case.pickle.uri, location);
             let (ids, lists) = self.matches(&found);
             test_steps.push(TestStep {
                 id,

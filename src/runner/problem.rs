@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use gherkin::StepType;
-
 use super::broken::Broken;
 use super::catalogue::{Catalogue, Definition, Found};
-use super::document::Library;
+use super::document::{CaseStep, Library};
 use super::drawn::Shown;
 pub use super::drawn::Spot;
 use super::lines::{Mark, mark, tags};
+use super::outline::Written;
 use super::phrase::snippet;
+use super::values::{WrongValue, placeholders};
 use crate::config::GROUP_NAMES;
 use crate::events::messages::Location;
+use crate::events::parameter::ParameterType;
 
 /// Why nothing is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,33 @@ pub enum Problem {
         /// The sentences that match, each with the place of its definition.
         matches: Vec<(String, String)>,
     },
+    /// A step would be defined if a value in it were right.
+    BadValue {
+        /// The value, with quotes if it has them.
+        value: String,
+        /// What it should be.
+        parameter: &'static ParameterType,
+        /// Where it stands, each place once: in the step, or in the row that it comes from.
+        places: Vec<Spot>,
+    },
+    /// A step of an outline names a column that its Examples don't have.
+    NoColumn {
+        /// The name.
+        column: String,
+        /// Those that they have.
+        known: Vec<String>,
+        /// Where it is named, each place once.
+        places: Vec<Spot>,
+    },
+    /// A table or doc string that no step would read.
+    Unread {
+        /// The step, with its keyword as written.
+        step: String,
+        /// `table` or `doc string`.
+        what: &'static str,
+        /// Where it begins, each place once.
+        places: Vec<Spot>,
+    },
     /// A tag that should name a group and does not.
     BadGroup {
         /// The tag, with `@`.
@@ -48,6 +76,8 @@ pub enum Problem {
         places: Vec<Spot>,
     },
 }
+
+impl std::error::Error for Problem {}
 
 impl Problem {
     pub(super) fn shown(&self) -> Shown {
@@ -68,20 +98,36 @@ impl Problem {
                 let message = format!("`{step}` is defined more than once");
                 (message, places, format!("defined by{}", listed(matches)))
             }
+            Self::BadValue { value, parameter, places } => {
+                let quoted = value.starts_with('"');
+                let value = if quoted { value.clone() } else { format!("`{value}`") };
+                (format!("{value} is no {}", parameter.noun), places, parameter.rule())
+            }
+            Self::NoColumn { column, known, places } => {
+                let message = format!("the Examples have no column `{column}`");
+                (message, places, format!("there are: {}", known.join(", ")))
+            }
+            Self::Unread { step, what, places } => {
+                let help = format!("leave out the {what}; the sentence has to say it all");
+                (format!("`{step}` takes no {what}"), places, help)
+            }
             Self::BadGroup { tag, places } => {
                 let help = format!("write @group(NAME); the name takes {GROUP_NAMES}");
                 (format!("`{tag}` names no group"), places, help)
             }
         };
-        Shown { message, spots: spots.clone(), whole: true, help: Some(help) }
+        Shown { message, spots: spots.clone(), help: Some(help) }
     }
 
-    fn places_mut(&mut self) -> &mut [Spot] {
+    fn places_mut(&mut self) -> Option<&mut Vec<Spot>> {
         match self {
-            Self::Broken(_) => &mut [],
+            Self::Broken(_) => None,
             Self::Undefined { places, .. }
             | Self::Ambiguous { places, .. }
-            | Self::BadGroup { places, .. } => places,
+            | Self::BadValue { places, .. }
+            | Self::NoColumn { places, .. }
+            | Self::Unread { places, .. }
+            | Self::BadGroup { places, .. } => Some(places),
         }
     }
 }
@@ -97,38 +143,101 @@ fn listed(sentences: &[(String, String)]) -> String {
     sentences.iter().map(line).collect()
 }
 
-/// Undefined and ambiguous steps, one problem for each sentence, and tags of bad groups.
+/// What is wrong with steps, one problem for each sentence or value, and tags of bad groups.
 #[derive(Default)]
 pub(super) struct Problems {
     all: Vec<Problem>,
-    known: HashMap<(StepType, String), usize>,
+    /// By kind and what is wrong.
+    known: HashMap<(&'static str, String), usize>,
     /// Tags with their files.
     bad_groups: Vec<(String, String)>,
 }
 
 impl Problems {
+    /// Notes what keeps `step`, of the file `uri`, from being run as `found`.
     pub(super) fn note<W>(
         &mut self,
         catalogue: &Catalogue<W>,
-        step: &gherkin::Step,
+        step: &CaseStep,
         found: &Found,
         uri: &str,
-        location: Location,
     ) {
-        if matches!(found, Found::One(..)) {
-            return;
+        let sentence = format!("{} {}", step.step.keyword.trim(), step.step.value);
+        let key = format!("{:?} {}", step.step.ty, step.step.value);
+        let shown = |definition: &Definition| (definition.phrase(), definition.place());
+        match found {
+            Found::One(index, _) => {
+                let argument = step.written.argument;
+                if let Some(location) = argument.filter(|_| !catalogue.entry(*index).reads) {
+                    let what = if step.step.table.is_some() { "table" } else { "doc string" };
+                    let unread = |places| Problem::Unread { step: sentence, what, places };
+                    self.add((what, key), spot(uri, location, None), unread);
+                }
+            }
+            Found::Several(indices) => {
+                let ambiguous = |places| Problem::Ambiguous {
+                    step: sentence,
+                    places,
+                    matches: indices
+                        .iter()
+                        .map(|&index| shown(&catalogue.entry(index).definition))
+                        .collect(),
+                };
+                self.add(("ambiguous", key), spot(uri, step.location, None), ambiguous);
+            }
+            Found::Nothing => {
+                let wrong = catalogue.wrong_values(&step.step.value);
+                if wrong.is_empty() {
+                    let text = &step.step.value;
+                    let undefined = |places| Problem::Undefined {
+                        step: sentence,
+                        places,
+                        nearest: catalogue.nearest(text).into_iter().map(shown).collect(),
+                        snippet: snippet(&format!("{:?}", step.step.ty), text),
+                    };
+                    self.add(("undefined", key), spot(uri, step.location, None), undefined);
+                }
+                for wrong in wrong {
+                    self.wrong_value(wrong, &step.written, uri);
+                }
+            }
         }
-        let place = Spot { uri: uri.to_owned(), location, line: String::new() };
-        let key = (step.ty, step.value.clone());
+    }
+
+    fn wrong_value(&mut self, wrong: WrongValue, written: &Written, uri: &str) {
+        let (location, length) = written.place(wrong.span);
+        let spot = spot(uri, location, Some(length));
+        let WrongValue { value, parameter, .. } = wrong;
+        let columns = written.columns.as_deref().unwrap_or_default();
+        let unknown = |name: &&str| columns.iter().all(|column| column != name);
+        let column = written.columns.as_ref().and_then(|_| placeholders(&value).find(unknown));
+        match column.map(str::to_owned) {
+            Some(column) => {
+                let key = ("column", format!("{column} of {}", columns.join(", ")));
+                let known = columns.to_vec();
+                self.add(key, spot, |places| Problem::NoColumn { column, known, places });
+            }
+            None => {
+                let key = ("value", format!("{value} {}", parameter.noun));
+                self.add(key, spot, |places| Problem::BadValue { value, parameter, places });
+            }
+        }
+    }
+
+    /// Adds a problem, or the place to the one that is known by `key`.
+    fn add(
+        &mut self,
+        key: (&'static str, String),
+        spot: Spot,
+        problem: impl FnOnce(Vec<Spot>) -> Problem,
+    ) {
         let index = *self.known.entry(key).or_insert_with(|| {
-            self.all.push(problem(catalogue, step, found));
+            self.all.push(problem(Vec::new()));
             self.all.len() - 1
         });
-        if let Problem::Undefined { places, .. } | Problem::Ambiguous { places, .. } =
-            &mut self.all[index]
-            && !places.contains(&place)
-        {
-            places.push(place);
+        let places = self.all[index].places_mut();
+        if let Some(places) = places.filter(|places| !places.contains(&spot)) {
+            places.push(spot);
         }
     }
 
@@ -145,7 +254,7 @@ impl Problems {
         let source =
             |uri: &str| library.documents.iter().map(|it| &it.source).find(|it| it.uri == uri);
         let mut all = self.all;
-        for spot in all.iter_mut().flat_map(Problem::places_mut) {
+        for spot in all.iter_mut().filter_map(Problem::places_mut).flatten() {
             let line = (spot.location.line as usize).saturating_sub(1);
             let text = source(&spot.uri).and_then(|source| source.text.lines().nth(line));
             spot.line = text.unwrap_or_default().to_owned();
@@ -159,6 +268,7 @@ impl Problems {
                     uri: uri.clone(),
                     location: Location { line: number, column: Some(column) },
                     line: line.to_owned(),
+                    length: None,
                 };
                 here.map(spot).collect::<Vec<_>>()
             });
@@ -168,23 +278,6 @@ impl Problems {
     }
 }
 
-fn problem<W>(catalogue: &Catalogue<W>, step: &gherkin::Step, found: &Found) -> Problem {
-    let shown = |definition: &Definition| (definition.phrase(), definition.place());
-    let sentence = format!("{} {}", step.keyword.trim(), step.value);
-    match found {
-        Found::Several(indices) => Problem::Ambiguous {
-            step: sentence,
-            places: Vec::new(),
-            matches: indices
-                .iter()
-                .map(|&index| shown(&catalogue.entry(index).definition))
-                .collect(),
-        },
-        _ => Problem::Undefined {
-            step: sentence,
-            places: Vec::new(),
-            nearest: catalogue.nearest(&step.value).into_iter().map(shown).collect(),
-            snippet: snippet(&format!("{:?}", step.ty), &step.value),
-        },
-    }
+fn spot(uri: &str, location: Location, length: Option<u32>) -> Spot {
+    Spot { uri: uri.to_owned(), location, line: String::new(), length }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -107,13 +107,15 @@ pub fn find(base: &Path, inputs: &[Input]) -> Result<Vec<Source>, Vec<SourceErro
             }
         } else if path.is_file() {
             wanted.add(uri(base, &path), &input.lines);
+        } else if let Some(cause) = unreadable(&path) {
+            errors.push(SourceError::Unreadable { path: input.path.clone(), cause });
         } else {
             errors.push(missing(input, &siblings(base, &path)));
         }
     }
     let mut sources = Vec::new();
     for (uri, lines) in wanted.0 {
-        match fs::read_to_string(base.join(&uri)) {
+        match fs::read(base.join(&uri)).and_then(text) {
             Ok(text) => sources.push(source(uri, &text, lines)),
             Err(cause) => errors.push(SourceError::Unreadable { path: uri, cause }),
         }
@@ -179,6 +181,30 @@ impl Wanted {
     }
 }
 
+/// Why what is there, and neither file nor folder, can't be read; `None`: nothing is there.
+fn unreadable(path: &Path) -> Option<io::Error> {
+    fs::symlink_metadata(path).ok()?;
+    let why = match (fs::metadata(path), fs::read_link(path)) {
+        (Err(error), Ok(to)) if error.kind() == ErrorKind::NotFound => {
+            format!("it is a link to {}, and that is not there", to.display())
+        }
+        (Err(error), _) => return Some(error),
+        (Ok(_), _) => "it is neither a file nor a folder".to_owned(),
+    };
+    Some(io::Error::other(why))
+}
+
+/// Text, or where it stops being text.
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let what =
+            format!("it is not UTF-8: byte {:#04x} in line {line}", error.as_bytes()[good.len()]);
+        io::Error::new(ErrorKind::InvalidData, what)
+    })
+}
+
 fn source(uri: String, text: &str, lines: Vec<u32>) -> Source {
     let text = text.trim_start_matches('\u{feff}').to_owned();
     Source { uri, text, lines }
@@ -236,6 +262,8 @@ fn missing(input: &Input, names: &[String]) -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
     use super::*;
 
     fn input(text: &str) -> Input {
@@ -283,6 +311,23 @@ mod tests {
             [
                 "there is no file or folder bot.feature; did you mean boot.feature?",
                 "there is no file or folder q/w"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_there_and_can_not_be_read_says_why_and_offers_no_other_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("gone.feature", folder.path().join("l.feature")).unwrap();
+        fs::write(folder.path().join("latin.feature"), b"Feature: x\n# na\xefve\n").unwrap();
+        let inputs = [input("l.feature"), input("latin.feature")];
+        let errors = find(folder.path(), &inputs).unwrap_err();
+        let texts = errors.iter().map(|it| format!("{it}: {}", it.source().unwrap()));
+        assert_eq!(
+            texts.collect::<Vec<_>>(),
+            [
+                "l.feature can't be read: it is a link to gone.feature, and that is not there",
+                "latin.feature can't be read: it is not UTF-8: byte 0xef in line 2",
             ]
         );
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::Shared;
 use super::snapshot::Snapshot;
 pub use super::state::{BuildPhase as BootPhase, FailStep, MigrationPhase};
-use crate::events::names::ComputeName;
+use crate::events::names::{ComputeName, ServerId};
 
 /// One of the cloud's services, by the path that it is under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,18 @@ impl Control {
         self.0.with(|state| state.hold_moves(phase));
     }
 
-    /// Lets all live migrations go on.
+    /// Keeps the live migrations of one instance that are or come in `phase` there until they are
+    /// released.
+    pub fn hold_migrations_of(&self, id: &ServerId, phase: MigrationPhase) {
+        self.0.with(|state| state.hold_moves_of(id, phase));
+    }
+
+    /// Lets the live migrations of one instance go on, as far as nothing holds all of them.
+    pub fn release_migrations_of(&self, id: &ServerId) {
+        self.0.with(|state| state.release_moves_of(id));
+    }
+
+    /// Lets all live migrations go on, also those of single instances.
     pub fn release_migrations(&self) {
         self.0.with(super::state::State::release_moves);
     }
@@ -127,7 +138,12 @@ impl Control {
 
     /// Makes the next live migration fail at `step`; asked for again, the one after that.
     pub fn fail_next_migration(&self, step: FailStep) {
-        self.0.with(|state| state.fail_next_move(step));
+        self.0.with(|state| state.fail_next_move(step, None));
+    }
+
+    /// Makes the next live migration of one instance fail at `step`.
+    pub fn fail_next_migration_of(&self, id: &ServerId, step: FailStep) {
+        self.0.with(|state| state.fail_next_move(step, Some(id.clone())));
     }
 
     /// Makes the next build fail on its first `computes` computes; 3 or more leave it in ERROR.

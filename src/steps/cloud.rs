@@ -3,6 +3,7 @@
 use cucumber::given;
 
 use super::StepResult;
+use super::count::Count;
 use crate::operations::computes;
 use crate::world::ComputeWorld;
 
@@ -13,7 +14,7 @@ async fn several_computes(world: &mut ComputeWorld) -> StepResult {
 }
 
 /// Makes sure that there are so many computes that are enabled and up.
-#[given(expr = "a cloud with {int} computes")]
-async fn this_many_computes(world: &mut ComputeWorld, count: usize) -> StepResult {
-    Ok(computes::at_least(&world.cloud, count).await?)
+#[given(expr = "a cloud with {count} computes")]
+async fn this_many_computes(world: &mut ComputeWorld, count: Count) -> StepResult {
+    Ok(computes::at_least(&world.cloud, count.into()).await?)
 }

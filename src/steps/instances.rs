@@ -3,6 +3,7 @@
 use cucumber::{given, then, when};
 
 use super::StepResult;
+use super::count::Count;
 use crate::events::names::InstanceName;
 use crate::journal::Account;
 use crate::operations::{boot, confirm};
@@ -16,17 +17,21 @@ async fn running(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
 }
 
 /// Boots instances `NAME-1`, `NAME-2`, … by one request and waits until each runs.
-#[given(expr = "{int} instances {instance} booted together")]
-async fn booted_together(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
-    world.boot_together(Account::Operator, &name, count).await?;
+#[given(expr = "{count} instances {instance} booted together")]
+async fn booted_together(world: &mut ComputeWorld, count: Count, name: InstanceName) -> StepResult {
+    world.boot_together(Account::Operator, &name, count.into()).await?;
     Ok(world.until_new_ones_run().await?)
 }
 
 /// Boots instances `NAME-1`, `NAME-2`, … by as many requests, all sent before the first is
 /// answered, and waits until each runs.
-#[given(expr = "{int} instances {instance} booted by separate requests at the same time")]
-async fn booted_separately(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
-    world.boot_separately(&name, count).await?;
+#[given(expr = "{count} instances {instance} booted by separate requests at the same time")]
+async fn booted_separately(
+    world: &mut ComputeWorld,
+    count: Count,
+    name: InstanceName,
+) -> StepResult {
+    world.boot_separately(&name, count.into()).await?;
     Ok(world.until_new_ones_run().await?)
 }
 
@@ -38,18 +43,18 @@ async fn paused(world: &mut ComputeWorld, name: InstanceName) -> StepResult {
 }
 
 /// Asks for instances `NAME-1`, `NAME-2`, … by one request. Does not wait until they run.
-#[when(expr = "the operator boots {int} instances {instance} together")]
-async fn boot_together(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
-    Ok(world.boot_together(Account::Operator, &name, count).await?)
+#[when(expr = "the operator boots {count} instances {instance} together")]
+async fn boot_together(world: &mut ComputeWorld, count: Count, name: InstanceName) -> StepResult {
+    Ok(world.boot_together(Account::Operator, &name, count.into()).await?)
 }
 
 /// Asks for instances `NAME-1`, `NAME-2`, … by as many requests, all sent before the first is
 /// answered. Does not wait until they run.
 #[when(
-    expr = "the operator boots {int} instances {instance} by separate requests at the same time"
+    expr = "the operator boots {count} instances {instance} by separate requests at the same time"
 )]
-async fn boot_separately(world: &mut ComputeWorld, count: u32, name: InstanceName) -> StepResult {
-    Ok(world.boot_separately(&name, count).await?)
+async fn boot_separately(world: &mut ComputeWorld, count: Count, name: InstanceName) -> StepResult {
+    Ok(world.boot_separately(&name, count.into()).await?)
 }
 
 /// Waits until every instance of the scenario runs.

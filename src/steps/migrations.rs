@@ -3,6 +3,7 @@
 use cucumber::{given, then, when};
 
 use super::StepResult;
+use super::count::Count;
 use crate::events::names::InstanceName;
 use crate::operations::confirm::{self, Ending};
 use crate::operations::refusal::Refusal;
@@ -55,9 +56,9 @@ async fn live_migrate_at_once(world: &mut ComputeWorld) -> StepResult {
 
 /// Asks for the live migration of the first so many instances, all sent before the first is
 /// answered.
-#[when(expr = "the operator live-migrates {int} of the instances at the same time")]
-async fn live_migrate_some(world: &mut ComputeWorld, count: usize) -> StepResult {
-    Ok(world.live_migrate_first(count).await?)
+#[when(expr = "the operator live-migrates {count} of the instances at the same time")]
+async fn live_migrate_some(world: &mut ComputeWorld, count: Count) -> StepResult {
+    Ok(world.live_migrate_first(count.into()).await?)
 }
 
 /// Waits for the end of the migration that was asked for last, and judges its record.

@@ -6,6 +6,8 @@
 
 mod cloud;
 mod computes;
+mod count;
+mod in_flight;
 mod instances;
 mod members;
 mod migrations;

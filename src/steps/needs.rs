@@ -6,35 +6,40 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use cucumber::Parameter;
 use regex::Regex;
 
+use super::count::Count;
 use crate::config::Change;
-use crate::control::Need;
+use crate::control::{Knob, Need};
+use crate::events::words::many;
 use crate::journal::Account;
 
-use Asks::{Boots, ComputesSaid, Disables, ForcesDown, Moves, Needs, OfMember, Pauses};
+use Asks::{
+    Boots, ComputesSaid, Disables, ForcesDown, Interferes, Moves, Needs, OfMember, Pauses, Turns,
+};
 
 /// Each sentence as its step has it, with what it asks for beyond looking.
 const ROWS: &[(&str, &[Asks])] = &[
     ("a cloud with several computes", &[Needs(Need::Computes(2))]),
-    ("a cloud with {int} computes", &[ComputesSaid]),
+    ("a cloud with {count} computes", &[ComputesSaid]),
     ("a compute without {instance} was disabled", &[Disables(Which::One)]),
     ("every compute without {instance} was disabled", &[Disables(Which::Every)]),
     ("a compute without {instance} went down", &[ForcesDown]),
     ("{instance} is not on the disabled compute", &[]),
     ("a running instance {instance}", &[Boots(Account::Operator, Requests::One)]),
     ("a running instance {instance} of a plain member", &[Boots(Account::Member, Requests::One)]),
-    ("{int} instances {instance} booted together", &[Boots(Account::Operator, Requests::One)]),
+    ("{count} instances {instance} booted together", &[Boots(Account::Operator, Requests::One)]),
     (
-        "{int} instances {instance} booted by separate requests at the same time",
+        "{count} instances {instance} booted by separate requests at the same time",
         &[Boots(Account::Operator, Requests::OneEach)],
     ),
     (
-        "the operator boots {int} instances {instance} together",
+        "the operator boots {count} instances {instance} together",
         &[Boots(Account::Operator, Requests::One)],
     ),
     (
-        "the operator boots {int} instances {instance} by separate requests at the same time",
+        "the operator boots {count} instances {instance} by separate requests at the same time",
         &[Boots(Account::Operator, Requests::OneEach)],
     ),
     ("{instance} was paused", &[Pauses]),
@@ -54,11 +59,43 @@ const ROWS: &[(&str, &[Asks])] = &[
     ("{instance} was live-migrated to {destination}", &[Moves(Which::One)]),
     ("the operator live-migrates all instances in turn", &[Moves(Which::Every)]),
     ("the operator live-migrates all instances at the same time", &[Moves(Which::Every)]),
-    ("the operator live-migrates {int} of the instances at the same time", &[Moves(Which::One)]),
+    ("the operator live-migrates {count} of the instances at the same time", &[Moves(Which::One)]),
     ("the migration of {instance} is completed", &[]),
     ("the migration of every instance is completed", &[]),
     ("the migration of each of them is completed", &[]),
     ("the migration of {instance} fails for want of a valid destination", &[]),
+    (
+        "the live migration of {instance} stands still {phase}",
+        &[Turns(Knob::HoldMigrations), Moves(Which::One)],
+    ),
+    ("the next live migration of {instance} will fail {failure}", &[Turns(Knob::FailMigrations)]),
+    (
+        "a live migration of {instance} failed {failure}",
+        &[Turns(Knob::FailMigrations), Moves(Which::One)],
+    ),
+    (
+        "the boot of {instance} stands still {stage}",
+        &[Turns(Knob::HoldBoots), Boots(Account::Operator, Requests::One)],
+    ),
+    ("{instance} is on the compute of {instance}", &[Moves(Which::One)]),
+    ("that compute went down", &[Needs(Need::Change(Change::Hosts)), Turns(Knob::Computes)]),
+    ("the migration of {instance} goes on", &[]),
+    ("boots go on", &[]),
+    ("the operator aborts the migration of {instance}", &[Interferes("aborts a live migration")]),
+    (
+        "the operator forces the migration of {instance} to its end",
+        &[Interferes("forces a live migration to its end")],
+    ),
+    ("the operator tries to {deed} {instance}", &[Interferes("asks for what is to be refused")]),
+    ("the operator deletes {instance}", &[Interferes("deletes 1 instance")]),
+    ("{instance} is migrating and still where it was", &[]),
+    ("{instance} is being built", &[]),
+    ("the migration of {instance} waits for its turn", &[]),
+    ("the migration of {instance} is {outcome}", &[]),
+    ("the migration of {instance} is over", &[]),
+    ("{instance} is running where it was", &[]),
+    ("{instance} is broken on that compute", &[]),
+    ("{instance} is gone", &[]),
     ("{instance} is running on that compute", &[]),
     ("{instance} is paused on that compute", &[]),
     ("{instance} is running on another compute", &[]),
@@ -81,6 +118,10 @@ enum Asks {
     Pauses,
     Disables(Which),
     ForcesDown,
+    /// This of the cloud's control, until the scenario ends.
+    Turns(Knob),
+    /// What is done to a migration or an instance, in words.
+    Interferes(&'static str),
     /// The plain member is to be answered or refused.
     OfMember(&'static str),
 }
@@ -118,10 +159,15 @@ static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
 /// The sentence's parameters as what they may be; the number and the destination are caught.
 fn pattern(sentence: &str) -> Regex {
     let whole = format!("^{}$", regex::escape(sentence))
-        .replace(r"\{int\}", "(?<count>[0-9]+)")
+        .replace(r"\{count\}", &format!("(?<count>{})", Count::REGEX))
         .replace(r"\{instance\}", "\"[^\"]*\"")
         .replace(r"\{destination\}", "(?<to>.+)")
-        .replace(r"\{refusal\}", ".+");
+        .replace(r"\{refusal\}", ".+")
+        .replace(r"\{phase\}", ".+")
+        .replace(r"\{failure\}", ".+")
+        .replace(r"\{stage\}", ".+")
+        .replace(r"\{outcome\}", "(aborted|rolled back|given up)")
+        .replace(r"\{deed\}", "[a-z-]+");
     Regex::new(&whole).expect("a sentence of ours")
 }
 
@@ -142,7 +188,8 @@ pub fn of(sentence: &str) -> Vec<Need> {
         }
         Disables(_) | ForcesDown => vec![Need::Change(Change::Hosts)],
         OfMember(_) => vec![Need::Member],
-        Moves(_) | Pauses => vec![],
+        Turns(knob) => vec![Need::Control(knob)],
+        Moves(_) | Pauses | Interferes(_) => vec![],
     });
     needs.collect()
 }
@@ -172,6 +219,10 @@ pub enum Deed {
     Disables(Which),
     /// Declares a compute down, until the scenario ends.
     ForcesDown,
+    /// Turns this knob of the cloud's control, until the scenario ends.
+    Turns(Knob),
+    /// Does this to a migration or an instance.
+    Interferes(&'static str),
     /// Asks as the plain member for something that they may not have, or not all of it.
     MemberAsks(&'static str),
 }
@@ -199,6 +250,8 @@ pub fn deeds<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<Deed> {
             Pauses => Deed::Pauses,
             Disables(which) => Deed::Disables(which),
             ForcesDown => Deed::ForcesDown,
+            Turns(knob) => Deed::Turns(knob),
+            Interferes(what) => Deed::Interferes(what),
             OfMember(what) => Deed::MemberAsks(what),
         });
     }
@@ -207,7 +260,7 @@ pub fn deeds<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<Deed> {
 
 /// What a sentence says beside what its row knows.
 struct Said {
-    /// Its number; one, if it says none. What is too large to read is more than any cloud has.
+    /// Its number; one, if it says none.
     count: usize,
     to: Option<String>,
 }
@@ -216,7 +269,9 @@ fn asked(sentence: &str) -> Vec<(Asks, Said)> {
     let mut found = TABLE.iter().filter_map(|row| Some((row, row.pattern.captures(sentence)?)));
     let Some((row, caught)) = found.next() else { return Vec::new() };
     let said = || Said {
-        count: caught.name("count").map_or(1, |it| it.as_str().parse().unwrap_or(usize::MAX)),
+        count: caught
+            .name("count")
+            .map_or(1, |it| it.as_str().parse::<Count>().expect("five digits at most").into()),
         to: caught.name("to").map(|it| it.as_str().to_owned()),
     };
     row.asks.iter().map(|asks| (*asks, said())).collect()
@@ -224,18 +279,17 @@ fn asked(sentence: &str) -> Vec<(Asks, Said)> {
 
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
         match self {
             Self::Boots { account, instances, requests } => {
                 let requests_are = if *requests == 1 { "one request" } else { "a request each" };
-                write!(f, "boots {instances} instance{} by {requests_are}", s(*instances))?;
+                write!(f, "boots {} by {requests_are}", many(*instances, "instance"))?;
                 match account {
                     Account::Operator => Ok(()),
                     Account::Member => f.write_str(", as the plain member"),
                 }
             }
             Self::Moves { instances, to } => {
-                write!(f, "asks for {instances} live migration{}", s(*instances))?;
+                write!(f, "asks for {}", many(*instances, "live migration"))?;
                 to.as_ref().map_or(Ok(()), |to| write!(f, ", to {to}"))
             }
             Self::Pauses => f.write_str("pauses 1 instance"),
@@ -244,6 +298,8 @@ impl fmt::Display for Deed {
                 f.write_str("disables every compute but one, and enables them again")
             }
             Self::ForcesDown => f.write_str("forces 1 compute down, and takes that back"),
+            Self::Turns(knob) => write!(f, "{knob}, and takes that back"),
+            Self::Interferes(what) => f.write_str(what),
             Self::MemberAsks(what) => write!(f, "asks for {what}, as the plain member"),
         }
     }
@@ -275,8 +331,10 @@ mod tests {
             let boots = format!(r#"the operator boots 5 instances "web" {how}"#);
             assert_eq!(of(&boots), instances(5));
         }
-        let absurd = format!(r#"{}0 instances "web" booted together"#, usize::MAX);
-        assert_eq!(of(&absurd), instances(usize::MAX));
+        assert_eq!(of(r#"99999 instances "web" booted together"#), instances(99_999));
+        for bad in ["0", "-1", "007", "100000", "99999999999999999999999"] {
+            assert_eq!(of(&format!(r#"{bad} instances "web" booted together"#)), [], "{bad}");
+        }
     }
 
     #[test]

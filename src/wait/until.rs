@@ -85,7 +85,7 @@ pub enum WaitError<E> {
 ///
 /// The first look is taken at once. Each state that `look` reports is noted when it first differs
 /// from the one before, shown to a watching user, and kept for the error; inside a scenario it is
-/// attached to the running step as a timeline.
+/// attached to the running step as a timeline, also when the future of this is dropped.
 ///
 /// # Errors
 ///
@@ -139,8 +139,7 @@ where
 {
     let mut history = History::begin(what);
     let outcome = tokio::time::timeout(pace.limit, history.watch(pace, between, look)).await;
-    history.attach();
-    let (what, seen) = (what.to_owned(), history.seen);
+    let (what, seen) = (what.to_owned(), history.end());
     match outcome {
         Ok(Ok(Ok(met))) => Ok(met),
         Ok(Ok(Err(why))) => Err(WaitError::Never { what, why, seen }),
@@ -149,7 +148,8 @@ where
     }
 }
 
-/// What one wait has seen so far.
+/// What one wait has seen so far; attached to the running step when it is dropped, also because
+/// whoever waited was: a deadline or the end of the run does not let the wait come back.
 struct History<'a> {
     what: &'a str,
     began: Instant,
@@ -208,7 +208,14 @@ impl<'a> History<'a> {
         }
     }
 
-    fn attach(&self) {
+    /// What was seen, when no more will be.
+    fn end(self) -> Vec<Seen> {
+        self.seen.clone()
+    }
+}
+
+impl Drop for History<'_> {
+    fn drop(&mut self) {
         stream::attach(stream::TIMELINE, || {
             let seen = self.seen.iter().map(|seen| SeenState {
                 at_ms: u64::try_from(seen.at.as_millis()).unwrap_or(u64::MAX),
@@ -253,6 +260,9 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::events::messages::Envelope;
+    use crate::events::messages::run::Attachment;
+    use crate::events::stream::{Event, Speaker, Stage};
 
     const PACE: Pace = Pace {
         first: Duration::from_secs(1),
@@ -335,6 +345,43 @@ mod tests {
             .await
             .expect_err("no answer");
         insta::assert_snapshot!(error, @"gave up on it after 6s: the first look did not come back");
+    }
+
+    /// The timelines that `scenario` attaches to the step `7`.
+    async fn attached(scenario: impl Future) -> Vec<Timeline> {
+        let (say, hear) = std::sync::mpsc::channel();
+        let stage = Stage::new(Speaker::into_channel(say), "1");
+        stage.enter(Some("7".to_owned()));
+        stage.during(scenario).await;
+        let attachments = hear.try_iter().filter_map(|event| match event {
+            Event::Said(said) => match *said {
+                Envelope::Attachment(it) if it.media_type == stream::TIMELINE => Some(it),
+                _ => None,
+            },
+            _ => None,
+        });
+        let timeline = |it: Attachment| {
+            assert_eq!(it.test_step_id.as_deref(), Some("7"));
+            serde_json::from_str(&it.body).unwrap()
+        };
+        attachments.map(timeline).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_dropped_leaves_what_it_saw() {
+        let wait = until("web to be ACTIVE", PACE, states(&["BUILD/scheduling", "BUILD/spawning"]));
+        let timelines = attached(tokio::time::timeout(Duration::from_secs(5), wait)).await;
+        let [timeline] = &timelines[..] else { panic!("{timelines:?}") };
+        assert_eq!(timeline.what, "web to be ACTIVE");
+        let seen: Vec<_> = timeline.seen.iter().map(|it| (it.at_ms, it.state.as_str())).collect();
+        assert_eq!(seen, [(0, "BUILD/scheduling"), (1000, "BUILD/spawning")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_ends_leaves_what_it_saw_once() {
+        let timelines = attached(until("it", PACE, states(&["no", "met"]))).await;
+        assert_eq!(timelines.len(), 1, "{timelines:?}");
+        assert_eq!(timelines[0].seen.len(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,10 @@
 
 use std::str::FromStr;
 
+use cucumber::codegen::inventory;
+
+use crate::events::parameter::ParameterType;
+
 /// A compute, named by its part in the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, cucumber::Parameter)]
 #[param(
@@ -21,6 +25,10 @@ pub enum Destination {
     Disabled,
     /// The one that a step took down.
     Down,
+}
+
+inventory::submit! {
+    ParameterType::listed::<Destination>("destination")
 }
 
 /// Words that name no destination.

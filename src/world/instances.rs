@@ -49,6 +49,13 @@ impl Instances {
         }
     }
 
+    /// Notes that the scenario has deleted an instance.
+    pub fn note_deleted(&mut self, name: &InstanceName) {
+        if let Some(instance) = self.0.iter_mut().find(|instance| instance.name == *name) {
+            instance.deleted = true;
+        }
+    }
+
     /// Notes what asking for a live migration came to. A refusal must not have done anything, so
     /// it does not count as an action.
     pub fn note_asked(&mut self, name: &InstanceName, asked: Asked) {

@@ -4,7 +4,9 @@
 //! calls those itself only where it has to note what comes back.
 
 mod destination;
+mod in_flight;
 mod instances;
+mod words;
 
 use futures_util::future::{join_all, try_join_all};
 
@@ -19,6 +21,7 @@ use crate::operations::{
 
 pub use destination::Destination;
 pub use instances::Instances;
+pub use words::{Asks, BootsAt, Ends, FailsAt, UnknownWords, Where};
 
 /// The world of one scenario.
 #[derive(Debug, cucumber::World)]
@@ -147,6 +150,15 @@ impl ComputeWorld {
             Some(destination) => Some(self.place(name, destination).await?),
             None => None,
         };
+        self.live_migrate_to(name, to).await
+    }
+
+    /// The same, to the compute of that name.
+    async fn live_migrate_to(
+        &mut self,
+        name: &InstanceName,
+        to: Option<ComputeName>,
+    ) -> Result<(), Problem> {
         let asked = live_migration::ask(&self.cloud, self.instances.get(name)?, to.clone()).await?;
         self.destination = to;
         self.note_asked(name, asked);
@@ -231,13 +243,14 @@ impl ComputeWorld {
         self.instances.iter()
     }
 
-    /// All instances, at least one.
+    /// All instances that the scenario has not deleted, at least one.
     ///
     /// # Errors
     ///
     /// If there is none, so that nothing that is said of all of them is worth anything.
     pub fn all(&self) -> Result<Vec<&Instance>, NotSaid> {
-        let all: Vec<&Instance> = self.instances.iter().collect();
+        let all: Vec<&Instance> =
+            self.instances.iter().filter(|instance| !instance.deleted).collect();
         if all.is_empty() { Err(NotSaid("which instances there are")) } else { Ok(all) }
     }
 

@@ -59,6 +59,8 @@ pub enum Reaction {
     HangUp,
     /// Hangs up in the middle of the body.
     Break,
+    /// 200 with so many blanks.
+    Blanks(usize),
 }
 
 impl Reaction {
@@ -94,14 +96,17 @@ struct State {
     /// What follows the address in the catalog's compute endpoint.
     compute: &'static str,
     tls: Option<TlsAcceptor>,
+    host: Option<&'static str>,
 }
 
 impl State {
     /// By its name under HTTPS, because certificates are for names.
     fn url(&self, path: &str) -> String {
-        match self.tls {
-            Some(_) => format!("https://localhost:{}{path}", self.address.port()),
-            None => format!("http://{}{path}", self.address),
+        let port = self.address.port();
+        match (&self.tls, self.host) {
+            (Some(_), host) => format!("https://{}:{port}{path}", host.unwrap_or("localhost")),
+            (None, Some(host)) => format!("http://{host}:{port}{path}"),
+            (None, None) => format!("http://{}{path}", self.address),
         }
     }
 }
@@ -124,11 +129,13 @@ pub struct Setup {
     pub token_life: u64,
     /// HTTPS with these settings; else plain HTTP.
     pub tls: Option<ServerConfig>,
+    /// What it calls itself, known to nobody else; else its address, or `localhost` under HTTPS.
+    pub host: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { compute: "/compute/v2.1", token_life: 3600, tls: None }
+        Self { compute: "/compute/v2.1", token_life: 3600, tls: None, host: None }
     }
 }
 
@@ -158,9 +165,14 @@ impl Cloud {
             token_life: setup.token_life,
             compute: setup.compute,
             tls: setup.tls.map(|tls| TlsAcceptor::from(Arc::new(tls))),
+            host: setup.host,
         });
         let task = tokio::spawn(serve(listener, state.clone()));
         Self { state, task }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.state.address
     }
 
     pub fn url(&self, path: &str) -> Url {
@@ -248,6 +260,11 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) ->
                     .ok()?;
                 return None;
             }
+            Reaction::Blanks(count) => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {count}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.ok()?;
+                stream.write_all(&vec![b' '; count]).await.ok()?;
+            }
         }
     }
 }
@@ -256,7 +273,10 @@ async fn read_request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Seen> 
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let mut words = line.split_whitespace();
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
+    // Through a proxy the whole address may come (RFC 9112, 3.2.2).
+    let path = target.strip_prefix("http://").and_then(|rest| rest.split_once('/'));
+    let path = path.map_or_else(|| target.to_owned(), |(_, path)| format!("/{path}"));
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();

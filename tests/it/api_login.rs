@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use whimbrel::api::{Expect, Login, Method, Outcome, Request, Service, Version};
-use whimbrel::config::clouds::{CloudEntry, Clouds, Environment};
+use whimbrel::config::clouds::{CloudEntry, Clouds, CloudsError, Environment};
 
 use crate::api_cloud::{Cloud, Reaction, Seen};
 
@@ -14,6 +14,16 @@ pub const PASSWORD_LOGIN: &str = "username: me\n      password: pw\n      \
 /// What a `clouds.yaml` makes of an entry for this cloud, with these lines under `auth`, and these
 /// beside it. Lines are divided by `\n` and the blanks that belong there.
 pub fn in_clouds_yaml(cloud: &Cloud, auth: &str, beside: &str) -> CloudEntry {
+    with_variables(cloud, auth, beside, &[]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same, with these variables set.
+pub fn with_variables(
+    cloud: &Cloud,
+    auth: &str,
+    beside: &str,
+    variables: &[(&str, &str)],
+) -> Result<CloudEntry, CloudsError> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("clouds.yaml");
     let auth_url = cloud.url("/identity");
@@ -21,10 +31,11 @@ pub fn in_clouds_yaml(cloud: &Cloud, auth: &str, beside: &str) -> CloudEntry {
         "clouds:\n  it:\n    auth:\n      auth_url: {auth_url}\n      {auth}\n    {beside}\n"
     );
     std::fs::write(&path, text).expect("a file");
-    let named = ("OS_CLIENT_CONFIG_FILE".to_owned(), path.display().to_string());
-    let environment: Environment = [named].into_iter().collect();
+    let path = path.display().to_string();
+    let named = ("OS_CLIENT_CONFIG_FILE", path.as_str());
+    let environment: Environment = variables.iter().copied().chain([named]).collect();
     let clouds = Clouds::find(&environment, folder.path()).expect("a file that can be read");
-    clouds.cloud("it").unwrap_or_else(|error| panic!("{error}"))
+    clouds.cloud("it")
 }
 
 fn is_login(seen: &Seen) -> bool {

@@ -196,6 +196,47 @@ async fn a_hanging_cloud_is_left_in_time() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    let long = |seen: &Seen| seen.path.starts_with(CREATE).then_some(Reaction::Blanks(65 << 20));
+    let cloud = Cloud::scripted(long).await;
+    for (method, outcome) in
+        [("GET", list(&cloud.session()).await.map(drop)), ("POST", create(&cloud.session()).await)]
+    {
+        let error = outcome.expect_err(method);
+        let path = if method == "GET" { LIST } else { CREATE };
+        assert!(chain(&error).ends_with("its body is larger than 64 MiB"), "{}", chain(&error));
+        assert_eq!((error.outcome(), cloud.count(method, path)), (Outcome::Unknown, 1));
+    }
+}
+
+/// What is packed small may come out large.
+#[tokio::test]
+async fn packed_answers_are_neither_asked_for_nor_unpacked() {
+    let packed = |seen: &Seen| {
+        let body = Reaction::json(200, &json!("as it came")).with("content-encoding", "gzip");
+        (seen.path == LIST).then_some(body)
+    };
+    let cloud = Cloud::scripted(packed).await;
+    let request = Request::get(Service::Compute, "/servers/detail");
+    let answer = cloud.session().call(request).await.expect("an answer");
+    assert_eq!(answer.body, b"\"as it came\"");
+    assert!(cloud.requests().iter().all(|seen| !seen.headers.contains_key("accept-encoding")));
+}
+
+#[tokio::test]
+async fn when_to_come_back_is_told_with_and_without_words_of_the_cloud() {
+    let told = async |after: &'static str, body: &'static str| {
+        let answer =
+            Reaction::Answer(429, vec![("retry-after", after.to_owned())], body.to_owned());
+        let cloud = Cloud::scripted(at_first(9, "POST", CREATE, answer)).await;
+        chain(&create(&cloud.session()).await.expect_err("too many"))
+    };
+    insta::assert_snapshot!(told("86400", "").await, @"POST /servers went wrong (request req-test): the answer was 429, not 202: it is to be tried again after 86400 s");
+    insta::assert_snapshot!(told("86400", "Slow down").await, @"POST /servers went wrong (request req-test): the answer was 429, not 202: Slow down (to be tried again after 86400 s)");
+    insta::assert_snapshot!(told("Mon, 23 Nov 2099 12:00:30 GMT", "").await, @"POST /servers went wrong (request req-test): the answer was 429, not 202: it is to be tried again after Mon, 23 Nov 2099 12:00:30 GMT");
+}
+
+#[tokio::test]
 async fn where_nobody_listens_nothing_was_done() {
     let entry = Cloud::healthy().await.entry();
     let session = Session::open(entry, quick()).expect("a session");

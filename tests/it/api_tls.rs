@@ -17,13 +17,13 @@ use crate::api_cloud::{Cloud, Setup, quick};
 use crate::api_login::{PASSWORD_LOGIN, in_clouds_yaml};
 
 /// An authority that makes certificates.
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -47,7 +47,7 @@ impl Authority {
         path
     }
 
-    fn tls(&self) -> Tls {
+    pub fn tls(&self) -> Tls {
         Tls { cacert: Some(self.file("ca.pem", &self.issuer.pem())), ..Tls::default() }
     }
 }
@@ -56,8 +56,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A cloud that shows this certificate; with `clients` it wants to see one of theirs.
-async fn cloud(shown: (rcgen::Certificate, KeyPair), clients: Option<&Authority>) -> Cloud {
+/// A server that shows this certificate; with `clients` it wants to see one of theirs.
+fn shows(shown: (rcgen::Certificate, KeyPair), clients: Option<&Authority>) -> ServerConfig {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("protocol versions");
@@ -72,8 +72,19 @@ async fn cloud(shown: (rcgen::Certificate, KeyPair), clients: Option<&Authority>
     };
     let (certificate, key) = shown;
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let tls = builder.with_single_cert(vec![certificate.der().clone()], key).expect("settings");
-    Cloud::start(Setup { tls: Some(tls), ..Setup::default() }, |_| None).await
+    builder.with_single_cert(vec![certificate.der().clone()], key).expect("settings")
+}
+
+/// A cloud that is such a server.
+async fn cloud(shown: (rcgen::Certificate, KeyPair), clients: Option<&Authority>) -> Cloud {
+    let tls = Some(shows(shown, clients));
+    Cloud::start(Setup { tls, ..Setup::default() }, |_| None).await
+}
+
+/// A cloud with HTTPS that calls itself so.
+pub async fn called(host: &'static str, authority: &Authority) -> Cloud {
+    let tls = Some(shows(authority.certificate(host, 2999), None));
+    Cloud::start(Setup { tls, host: Some(host), ..Setup::default() }, |_| None).await
 }
 
 /// A cloud whose certificate is signed by nobody whom anybody knows.

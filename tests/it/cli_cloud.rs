@@ -52,6 +52,18 @@ async fn control_prints_its_url_and_serves_each_example_of_the_help() {
         // The disturbance of the example would meet none of these: they are no compute requests.
         assert_eq!(post(&format!("{control}/{verb}"), example).await, 204, "{verb} {example}");
     }
+    let listed: Value = {
+        let answer = client().get(&control).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    };
+    let listed = listed["verbs"].as_object().unwrap();
+    assert_eq!(listed.len(), verbs.len());
+    for (verb, example) in &verbs {
+        let known = listed[verb].as_array().expect("each verb of the help is listed");
+        let example: Value = serde_json::from_str(example).unwrap();
+        let fields = example.as_object().unwrap().keys();
+        fields.for_each(|field| assert!(known.contains(&Value::from(&**field)), "{verb} {field}"));
+    }
     assert_eq!(post(&format!("{control}/no-such-verb"), "{}").await, 404);
     let snapshot = client().get(format!("{control}/snapshot")).send().await.unwrap();
     assert_eq!(snapshot.status().as_u16(), 200);

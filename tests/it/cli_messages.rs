@@ -1,6 +1,8 @@
 //! The record of a run, and what `whimbrel report` makes of it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
 use whimbrel::sim::{BootPhase, Disturbance, Service};
@@ -172,7 +174,7 @@ fn a_torn_last_line_is_told_and_a_broken_one_before_it_is_an_error() {
 
     bench.folder.write("run.ndjson", &whole[..whole.len() - 30]);
     let torn = report(&bench.folder, &[]).exits(130);
-    torn.says(&[&format!("run.ndjson:{count}: the last line is torn"), "1 scenario: 1 passed"]);
+    torn.says(&[&format!("run.ndjson:{count}: the last line is torn, as when a run is killed, or its disk is full; "), "1 scenario: 1 passed"]);
 
     let broken = whole.replacen("{\"pickle\":", "{\"pickle\"", 1);
     bench.folder.write("run.ndjson", &broken);
@@ -304,9 +306,9 @@ fn in_github_actions_failures_are_annotated_and_the_step_is_summarized() {
 }
 
 #[test]
-fn a_reader_of_the_record_who_goes_away_does_not_change_how_the_run_ends() {
+fn a_record_that_its_reader_cut_off_exits_2_and_the_run_cleans_up() {
     let bench = Bench::new();
-    bench.folder.write("one.feature", &feature(WRONG));
+    bench.folder.write("one.feature", &feature(RIGHT));
     let binary = env!("CARGO_BIN_EXE_whimbrel");
     let line =
         format!("{{ {binary} run one.feature --cloud sim --messages -; echo $? >code; }} | :");
@@ -315,6 +317,77 @@ fn a_reader_of_the_record_who_goes_away_does_not_change_how_the_run_ends() {
     let said = shell.current_dir(bench.folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     until("it ended", || bench.folder.path().join("code").exists(), || said.clone());
-    assert_eq!(bench.folder.read("code"), "1\n", "{said}");
+    assert_eq!(bench.folder.read("code"), "2\n", "{said}");
+    assert!(said.contains("--messages -: Broken pipe"), "{said}");
+    assert!(said.contains("1 scenario: 1 passed"), "{said}");
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}
+
+#[test]
+fn a_record_that_has_lost_lines_exits_2_and_says_so_in_every_report() {
+    let bench = Bench::new();
+    bench.folder.write("one.feature", &feature(RIGHT));
+    let whole = bench.run(&["one.feature", "--messages", "-"]).exits(0).out;
+    let keep = |kept: &dyn Fn(&str) -> bool| -> String {
+        let lines: Vec<&str> = whole.lines().filter(|line| kept(line)).collect();
+        lines.join("\n") + "\n"
+    };
+    let reversed = whole.lines().rev().collect::<Vec<_>>().join("\n") + "\n";
+    let broken = [
+        keep(&|line| !line.starts_with(r#"{"testCase":"#)),
+        keep(&|line| !line.starts_with(r#"{"pickle":"#)),
+        reversed,
+    ];
+    for record in broken {
+        bench.folder.write("run.ndjson", &record);
+        let told = report(&bench.folder, &[]).exits(2);
+        assert!(told.out.contains("the record is broken: "), "{}", told.out);
+        assert!(!told.out.contains("nothing ran"), "{}", told.out);
+        let told = report(&bench.folder, &["--junit", "j.xml"]).exits(2);
+        assert!(told.err.contains("run.ndjson: the record is broken: "), "{}", told.err);
+    }
+}
+
+#[test]
+fn a_reader_of_the_record_who_reads_no_more_keeps_nobody_from_asking_and_stopping() {
+    let bench = Bench::new();
+    let one = |number: u32| format!("  Scenario: {number}\n    {RIGHT}\n");
+    bench
+        .folder
+        .write("one.feature", &format!("Feature: x\n{}", (0..60).map(one).collect::<String>()));
+    let line = r#"mkfifo fifo; exec "$0" run one.feature --cloud sim --messages fifo --set deadline.stall=300ms"#;
+    let run = bench.folder.shell(line);
+    let fifo = bench.folder.path().join("fifo");
+    until("there is a pipe", || fifo.exists(), String::new);
+    let mut reader = BufReader::new(File::open(&fifo).unwrap());
+    let mut line = String::new();
+    while !line.starts_with("{\"testStepFinished\"") {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+    }
+    let still = "the record (--messages fifo) has not taken a line for 300ms";
+    run.until_it_prints(still, |said| said.contains(still).then_some(()));
+    run.until_it_prints("an answer", |said| {
+        run.signal("USR1");
+        said.contains("Who waits for what").then_some(())
+    });
+    run.signal("INT");
+    run.ended().exits(130).says(&["--messages fifo: no line was taken for", "interrupted"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+    assert!(bench.folder.journals().is_empty());
+    drop(reader);
+}
+
+#[test]
+fn a_wait_that_a_deadline_cut_off_shows_what_it_saw() {
+    let bench = Bench::new();
+    bench.control().hold_boots(BootPhase::Spawning);
+    bench.folder.write("one.feature", &feature(RIGHT));
+    let limits = ["--set", "deadline.step=1s", "--set", "pace.boot.limit=60s"];
+    let told = bench.run(&[&["one.feature", "--messages", "run.ndjson"], &limits[..]].concat());
+    told.exits(1).says(&[
+        "timed out after 1s",
+        "waited for instance web to be running: BUILD/",
+        "BUILD/spawning at ",
+    ]);
 }

@@ -170,8 +170,12 @@ fn a_rerun_is_of_what_failed_until_it_passes() {
 
     std::fs::remove_file(folder.path().join("features/c.feature")).unwrap();
     folder.run(&["--rerun"]).exits(4).says(&["features/c.feature:5 can't be found any more"]);
+    // That others pass forgets nothing: the file may come back.
     folder.run(&[]).exits(0);
-    folder.run(&["--rerun"]).exits(4).says(&["no scenario that failed is remembered"]);
+    folder.run(&["--rerun"]).exits(4).says(&["; delete .whimbrel/failed.ndjson to forget them"]);
+    folder.write("features/c.feature", &wrong);
+    folder.run(&["features/c.feature:2"]).exits(1);
+    folder.run(&["--rerun"]).exits(1).says(&["2 scenarios: 2 failed"]);
 }
 
 #[test]

@@ -170,3 +170,43 @@ fn a_variable_that_sets_nothing_is_refused() {
     let told = Folder::empty().run_with(&[("WHIMBREL_CLUOD", "x")], &["config"]).exits(2);
     told.says(&["WHIMBREL_CLUOD", "did you mean \"WHIMBREL_CLOUD\"?"]);
 }
+
+#[test]
+fn a_value_that_no_step_takes_is_shown_with_its_rule_before_anything_is_booted() {
+    let bench = Bench::new();
+    let count = "write a whole number from 1 to 99999, in digits";
+    let cases = [
+        (
+            r#"Given 99999999999999999999999 instances "web" booted together"#,
+            "`99999999999999999999999` is no count",
+            count,
+        ),
+        (r#"Given -1 instances "web" booted together"#, "`-1` is no count", count),
+        (r#"Given 0 instances "web" booted together"#, "`0` is no count", count),
+        ("Given a cloud with 03 computes", "`03` is no count", count),
+        (
+            r#"Given a running instance "Web One""#,
+            r#""Web One" is no instance name"#,
+            "write lower-case letters, digits and dashes in quotes, beginning with a letter",
+        ),
+        (
+            r#"When the operator live-migrates "web" to nowhere"#,
+            "`nowhere` is no destination",
+            "there are: another compute, its own compute, ",
+        ),
+        (
+            "Then the request was refused because it takes an operator",
+            "no step is defined",
+            "did you mean",
+        ),
+    ];
+    for (step, what, rule) in cases {
+        let told = bench.scenario(step).exits(2);
+        let said = format!("{}{}", told.out, told.err);
+        assert!(said.contains(what) && said.contains(rule), "{said}");
+    }
+    let told = bench.scenario("Given a cloud with several computes\n      | a |").exits(2);
+    let said = format!("{}{}", told.out, told.err);
+    assert!(said.contains("`Given a cloud with several computes` takes no table"), "{said}");
+    assert_eq!(bench.requests(), [""; 0]);
+}

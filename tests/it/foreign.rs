@@ -64,7 +64,7 @@ fn foreign() -> Settings {
 
 #[test]
 fn every_feature_passes_on_a_cloud_with_other_names_and_ids() {
-    let bench = Bench::with(foreign());
+    let bench = Bench::controlled(foreign());
     let told = bench.run(&["--member", "sim-member"]).exits(0);
     told.says(&["5 computes that are enabled and up"]).never_says("skipped");
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
@@ -74,7 +74,7 @@ fn every_feature_passes_on_a_cloud_with_other_names_and_ids() {
 
 #[test]
 fn every_feature_passes_within_a_zone_and_with_a_network() {
-    let bench = Bench::with(foreign());
+    let bench = Bench::controlled(foreign());
     let place = ["--zone", "north", "--network", "lan"];
     let told = bench.run(&[&["--member", "sim-member"], &place[..]].concat()).exits(0);
     told.says(&["3 computes in zone north that are enabled and up"]).never_says("skipped");

@@ -46,6 +46,8 @@ fn a_run_that_was_silent_long_enough_is_swept() {
     let bench = Bench::new();
     booting(&bench, &[]).kill();
     lose_the_journal(&bench);
+    bench.folder.set("deadline.scenario", "1ms");
+    bench.folder.set("deadline.clean-up", "1ms");
     let gone = || by_metadata(&bench, &["--older-than", "1ms"]).out.contains("all of it is gone");
     until("the run was silent for a moment", gone, || format!("{:?}", bench.snapshot()));
     assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
@@ -59,6 +61,43 @@ fn deadlines_that_let_a_scenario_be_silent_for_longer_are_waited_for() {
     bench.folder.set("deadline.scenario", "10h");
     bench.folder.set("deadline.clean-up", "2h");
     by_metadata(&bench, &[]).exits(0).says(&[" ago, less than 12h; if it is dead, add --run "]);
+}
+
+#[test]
+fn a_span_in_which_a_living_scenario_may_be_silent_is_raised() {
+    let bench = Bench::new();
+    booting(&bench, &[]).kill();
+    let run = lose_the_journal(&bench);
+    let told = by_metadata(&bench, &["--older-than", "1ms"]).exits(0);
+    told.says(&[
+        "--older-than 0s is raised to 1h 15m",
+        "deadline.scenario",
+        " ago, less than 1h 15m",
+    ]);
+    assert_eq!(bench.snapshot().instances, 2);
+    let named = ["--older-than", "1ms", "--run", &run];
+    let gone = || by_metadata(&bench, &named).out.contains("all of it is gone");
+    until("the run was silent for a moment", gone, || format!("{:?}", bench.snapshot()));
+}
+
+#[test]
+fn how_long_a_run_was_silent_is_told_by_the_clouds_clock() {
+    let bench = Bench::new();
+    booting(&bench, &[]).kill();
+    lose_the_journal(&bench);
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(10);
+    let time = then.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let late = move |_: &str, body: &mut Value| {
+        let servers = body.get_mut("servers").and_then(Value::as_array_mut);
+        for server in servers.into_iter().flatten() {
+            server["created"] = json!(time);
+            server["updated"] = json!(time);
+        }
+    };
+    let proxy = bench.behind(|_, _, _| Way::Through, late);
+    proxy.date(&then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    by_metadata(&bench, &[]).exits(0).says(&[" ago, less than 6h", "passed over"]);
+    assert_eq!(bench.snapshot().instances, 2);
 }
 
 #[test]

@@ -197,3 +197,47 @@ fn an_instance_that_goes_to_error_again_is_told_with_the_clouds_reason() {
     assert_eq!(left.load(Ordering::SeqCst), 0);
     the_next_sweep_finishes(&bench);
 }
+
+#[test]
+fn a_create_that_the_cloud_is_still_carrying_out_is_swept_to_its_last_instance() {
+    let bench = Bench::new();
+    let name = "wb-aaaaaaaa-1-web";
+    bench.folder.set("pace.record.limit", "1s");
+    bench.block_on(async {
+        let operator = bench.sim.admin().await;
+        for number in 1..=3 {
+            let mut server = operator.tiny(&format!("{name}-{number}")).await;
+            server["metadata"] = json!({"whimbrel-run": "aaaaaaaa"});
+            let created = operator.nova("POST", "/servers", json!({"server": server})).await;
+            assert_eq!(created.status, 202, "{created:?}");
+        }
+    });
+    // Each is shown only when the one before it was deleted, and some lists later.
+    let lists = Arc::new(AtomicUsize::new(0));
+    let deleted = Arc::new(AtomicUsize::new(0));
+    let (seen, since) = (Arc::clone(&deleted), Arc::clone(&lists));
+    bench.behind(
+        move |_, method, _| {
+            if method == "DELETE" {
+                seen.fetch_add(1, Ordering::SeqCst);
+                since.store(0, Ordering::SeqCst);
+            }
+            Way::Through
+        },
+        move |_, body| {
+            let Some(servers) = body.get_mut("servers").and_then(Value::as_array_mut) else {
+                return;
+            };
+            let late = usize::from(lists.fetch_add(1, Ordering::SeqCst) < 5);
+            let shown = 1 + deleted.load(Ordering::SeqCst).saturating_sub(late);
+            servers.retain(|server| {
+                let number = server["name"].as_str().and_then(|it| it.rsplit('-').next());
+                number.and_then(|it| it.parse().ok()).is_some_and(|it: usize| it <= shown)
+            });
+        },
+    );
+    let creating = json!({"entry": "creating", "account": "operator", "name": name});
+    bench.folder.journal("aaaaaaaa", &[creating]);
+    bench.sweep(&[]).exits(0).says(&["all of it is gone"]);
+    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
+}

@@ -78,6 +78,8 @@ pub enum Action {
     Stop,
     /// Starts it.
     Start,
+    /// Asks its system to start again.
+    Reboot,
     /// Keeps members from changing it.
     Lock,
     /// Undoes a lock.
@@ -105,6 +107,7 @@ impl Action {
             Self::Resume => ("resume", Value::Null),
             Self::Stop => ("os-stop", Value::Null),
             Self::Start => ("os-start", Value::Null),
+            Self::Reboot => ("reboot", json!({ "type": "SOFT" })),
             Self::Lock => ("lock", Value::Null),
             Self::Unlock => ("unlock", Value::Null),
             Self::Migrate => ("migrate", Value::Null),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Compute, Link, has_next, unsupported};
 use crate::api::error::RequestError;
-use crate::api::request::{Expect, Method, Request};
+use crate::api::request::{Answer, Expect, Method, Request};
 use crate::api::version::Microversion;
 use crate::events::names::{ComputeName, MigrationNumber, MigrationUuid, ServerId};
 
@@ -264,11 +264,11 @@ impl Compute {
         &self,
         id: &ServerId,
         migration: MigrationNumber,
-    ) -> Result<(), RequestError> {
+    ) -> Result<Answer, RequestError> {
         let number = migration.to_string();
         let request =
             self.request(Method::Delete, &["servers", id.as_str(), "migrations", &number]);
-        self.session.call(request.expect(Expect::Codes(&[202]))).await.map(drop)
+        self.session.call(request.expect(Expect::Codes(&[202]))).await
     }
 
     /// Asks for a running live migration to be brought to its end (202), by pausing the server if
@@ -281,12 +281,12 @@ impl Compute {
         &self,
         id: &ServerId,
         migration: MigrationNumber,
-    ) -> Result<(), RequestError> {
+    ) -> Result<Answer, RequestError> {
         let number = migration.to_string();
         let elements = ["servers", id.as_str(), "migrations", &number, "action"];
         let request =
             self.request(Method::Post, &elements).json(&json!({ "force_complete": null }));
-        self.session.call(request.expect(Expect::Codes(&[202]))).await.map(drop)
+        self.session.call(request.expect(Expect::Codes(&[202]))).await
     }
 }
 

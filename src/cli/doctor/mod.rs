@@ -43,7 +43,7 @@ With --format json, one object; fields may be added, none is renamed:
   summary    the last line of the text
   checks     in order, each with
     check    entry, identity, clock, login, services, compute-api, rights, computes, boot, quota,
-             placement, allow or journals; one that looked at several things stands there several
+             placement, control, allow or journals; one that looked at several things stands there several
              times
     state    good, warning, problem or not-checked
     found    what was found

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::journal::{Journal, Unsettled};
 use crate::runner::Outcome as Ran;
 
+use super::super::output::tell;
 use super::super::{Exit, Outcome, Stop};
 
 /// Ends the journal and says what is left.
@@ -12,7 +13,7 @@ pub(super) fn settle(journal: Journal) -> Outcome {
     let path = journal.path();
     let unsettled = journal.close().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
     if !unsettled.is_empty() {
-        anstream::eprintln!("{}", left_behind(&unsettled, path.as_deref()));
+        tell(format_args!("{}", left_behind(&unsettled, path.as_deref())));
     }
     // That a scenario left something is among the run's own results.
     Ok(Exit::Passed)
@@ -27,7 +28,7 @@ fn left_behind(unsettled: &Unsettled, journal: Option<&Path>) -> String {
 /// What the run itself comes to.
 pub(super) fn exit_of(ran: &Ran) -> Exit {
     for problem in &ran.internal_errors {
-        anstream::eprintln!("whimbrel: a bug: {problem}");
+        tell(format_args!("whimbrel: a bug: {problem}"));
     }
     let ends = [
         (ran.interrupted, Exit::Interrupted),
@@ -98,7 +99,7 @@ mod tests {
     fn a_sweep_is_recommended_only_where_there_is_a_journal_to_sweep_by() {
         let account = crate::journal::Account::Operator;
         let instances = vec![(account, "wb-1".to_owned(), Vec::new())];
-        let unsettled = Unsettled { instances, computes: Vec::new() };
+        let unsettled = Unsettled { instances, ..Unsettled::default() };
         let told = left_behind(&unsettled, Some(Path::new("a.jsonl")));
         assert_eq!(
             told,

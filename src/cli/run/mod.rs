@@ -23,6 +23,7 @@ use crate::events::outcome::Ending;
 use crate::report::shell_word;
 use crate::runner::{self, cancel};
 
+use super::output::tell;
 use super::settings::{Resolved, Settings};
 use super::signals::{self, Questions, Signals};
 use super::surroundings::OnTarget;
@@ -33,6 +34,7 @@ use memory::Memory;
 use planned::print_plan;
 use reports::Recording;
 pub(super) use reports::{Reports, Shown};
+use selecting::Selected;
 pub(super) use selecting::Selecting;
 use telling::Telling;
 
@@ -68,14 +70,14 @@ pub(super) fn run(run: &Run) -> Outcome {
         ("--concurrency", "concurrency", concurrency),
         ("--order", "order", run.order.clone()),
     ])?;
-    let mut plan = run.selecting.plan(&resolved)?;
+    let Selected { mut plan, files, cases } = run.selecting.select(&resolved)?;
     if run.plan {
         return match plan.problems() {
             [] => print_plan(&resolved, plan),
             problems => Err(run.reports.refusal(problems)),
         };
     }
-    let telling = Telling::open(run, &resolved)?;
+    let telling = Telling::open(run, &resolved, &files)?;
     if !plan.problems().is_empty() {
         let stop = run.reports.refusal(plan.problems());
         return Err(telling.refused(plan, None, stop));
@@ -93,7 +95,7 @@ pub(super) fn run(run: &Run) -> Outcome {
             tokio::select! {
                 opened = &mut opening => return Some(opened),
                 () = signals.next() => return None,
-                () = questions.next() => anstream::eprintln!("the target is being opened"),
+                () = questions.next() => tell("the target is being opened"),
             }
         }
     };
@@ -134,10 +136,11 @@ pub(super) fn run(run: &Run) -> Outcome {
         ..runner::Settings::default()
     };
     let handle = runtime.handle().clone();
-    let (ran, told) = telling.during(&asked, move |speaker| {
+    let stopped = cancelled.clone();
+    let (ran, told) = telling.during(&asked, &stopped, move |speaker| {
         runner::run(plan, Arc::new(OnTarget(target)), settings, speaker, cancelled, &handle)
     })?;
-    Memory::of(&resolved.config.journal).learn(&ran, run.selecting.extent());
+    Memory::of(&resolved.config).learn(&ran, &cases);
     // First, because a report that can't be written says nothing of what is left.
     let ends = std::iter::once(settle(journal)).chain(told.write());
     Ok(ends.map(|end| end.unwrap_or_else(Stop::tell)).fold(exit_of(&ran), Exit::or))

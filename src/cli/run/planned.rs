@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::api::discover::Boot;
 use crate::config::Config;
-use crate::control::{Known, PartySurvey, Room, Site, Survey};
+use crate::control::{Knob, Known, PartySurvey, Room, Site, Survey};
 use crate::events::names::RunId;
 use crate::journal::Account;
 use crate::operations::boot::RUN_KEY;
@@ -167,7 +167,9 @@ impl<'a> Planned<'a> {
         let disabled = self.count(|deed| usize::from(matches!(deed, Deed::Disables(Which::One))));
         let all = self.count(|deed| usize::from(matches!(deed, Deed::Disables(Which::Every))));
         let down = self.count(|deed| usize::from(matches!(deed, Deed::ForcesDown)));
-        if disabled + all + down == 0 {
+        let away = |deed: &Deed| usize::from(*deed == Deed::Turns(Knob::Computes));
+        let away = self.count(away);
+        if disabled + all + down + away == 0 {
             return "none is changed".to_owned();
         }
         let times = |count: usize| match count {
@@ -178,6 +180,7 @@ impl<'a> Planned<'a> {
             (disabled, "one is disabled"),
             (all, "all but one are disabled"),
             (down, "one is forced down"),
+            (away, "one is taken away"),
         ];
         let told = changes.iter().filter(|(count, _)| *count > 0);
         let told: Vec<_> = told.map(|(count, what)| format!("{what} {}", times(*count))).collect();

@@ -14,10 +14,10 @@ use crate::report::console::{Console, Options};
 use crate::runner::{Problem, drawn};
 
 use super::super::github::OnGitHub;
-use super::super::output::WhileRead;
+use super::super::output::{WhileRead, cannot_write};
 use super::super::{Exit, Stop};
 use super::kept::{self, Draw, Kept};
-use super::record::Record;
+use super::record::{self, Record};
 
 /// Which reports are made of a run, while it runs or later.
 #[derive(Debug, Args)]
@@ -77,6 +77,15 @@ impl Shown {
         }
     }
 
+    /// The console report can't be written there.
+    pub(in super::super) fn cannot_take(self, error: &io::Error) -> Stop {
+        let stream = match self {
+            Self::Out => "standard output",
+            Self::Err => "standard error",
+        };
+        cannot_write(stream, error)
+    }
+
     /// Columns and rows, if it is a terminal.
     fn size(self) -> Option<(usize, usize)> {
         let size = match self {
@@ -88,9 +97,15 @@ impl Shown {
 }
 
 impl Recording {
-    /// Opens the record, before anything is run.
-    pub(super) fn open(&self) -> Result<Option<Record>, Stop> {
-        self.messages.as_deref().map(Record::open).transpose()
+    /// Opens the record, before anything is run; `patience` as [`Record::open`] has it.
+    pub(super) fn open(&self, patience: Duration) -> Result<Option<Record>, Stop> {
+        self.messages.as_deref().map(|path| Record::open(path, patience)).transpose()
+    }
+
+    /// The record's file with its flag, unless it is standard output.
+    pub(super) fn file(&self) -> Option<(&'static str, &Path)> {
+        let path = self.messages.as_deref().filter(|path| path.as_os_str() != "-");
+        path.map(|path| (record::FLAG, path))
     }
 
     /// Where that leaves the console report.

@@ -6,9 +6,10 @@ use crate::config;
 use crate::runner::{Catalogue, Library, Order, Plan, Remembered, Selection, Source, SourceError};
 use crate::world::ComputeWorld;
 
+use super::super::output::tell;
 use super::super::settings::Resolved;
 use super::super::{Exit, Stop, features};
-use super::memory::{Extent, Memory};
+use super::memory::Memory;
 
 /// What selects scenarios.
 #[derive(Debug, Args)]
@@ -22,14 +23,28 @@ pub(in super::super) struct Selecting {
     /// Only scenarios with a name in which this regular expression is found
     #[arg(short, long, value_name = "REGEX", help_heading = "Selection")]
     name: Vec<String>,
-    /// Only the scenarios that failed in the last run
+    /// Only the scenarios that failed and have not passed since
     #[arg(long, conflicts_with = "paths", help_heading = "Selection")]
     rerun: bool,
+}
+
+/// What is selected, and of what.
+pub(super) struct Selected {
+    pub(super) plan: Plan<ComputeWorld>,
+    /// The feature files that were read, whether or not something of them is selected.
+    pub(super) files: Vec<String>,
+    /// All scenarios and rows of these files.
+    pub(super) cases: Vec<Remembered>,
 }
 
 impl Selecting {
     /// Reads the features and matches each step of what is selected.
     pub(in super::super) fn plan(&self, resolved: &Resolved) -> Result<Plan<ComputeWorld>, Stop> {
+        self.select(resolved).map(|selected| selected.plan)
+    }
+
+    /// The same, with what was read for it.
+    pub(super) fn select(&self, resolved: &Resolved) -> Result<Selected, Stop> {
         let selection = Selection::new(&self.tags, &self.name)
             .map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
         let library = if self.rerun {
@@ -45,25 +60,20 @@ impl Selecting {
                 Order::Random(seed.unwrap_or_else(|| fastrand::u64(..1_000_000)))
             }
         };
+        let readable = library.documents.iter().map(|it| &it.source.uri);
+        let files = readable.chain(library.broken.iter().map(|it| &it.uri)).cloned().collect();
+        let cases =
+            library.documents.iter().flat_map(|it| &it.cases).map(Remembered::from).collect();
         let plan = Plan::new(library, &selection, &Catalogue::new(), order);
-        plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))
-    }
-
-    /// How much of the features this selects.
-    pub(super) fn extent(&self) -> Extent {
-        if self.rerun {
-            Extent::Rerun
-        } else if self.paths.is_empty() && self.tags.is_empty() && self.name.is_empty() {
-            Extent::Everything
-        } else {
-            Extent::Part
-        }
+        let plan = plan.map_err(|errors| Stop::with_all(Exit::Usage, &errors))?;
+        Ok(Selected { plan, files, cases })
     }
 }
 
-/// The scenarios that failed in the last run, as far as they are still there; the others are told.
+/// The scenarios that failed and have not passed since, as far as they are still there; the others are told.
 fn failed_before(resolved: &Resolved) -> Result<Library, Stop> {
-    let remembered = Memory::of(&resolved.config.journal).recall()?;
+    let memory = Memory::of(&resolved.config);
+    let remembered = memory.recall()?;
     let mut paths: Vec<&str> = remembered.iter().map(|it| it.path.as_str()).collect();
     paths.sort_unstable();
     paths.dedup();
@@ -77,11 +87,14 @@ fn failed_before(resolved: &Resolved) -> Result<Library, Stop> {
     let missing = library.keep_only(&remembered);
     for Remembered { path, line, name } in missing {
         if !broken.contains(path) {
-            anstream::eprintln!("whimbrel: {path}:{line} can't be found any more: {name}");
+            tell(format_args!("whimbrel: {path}:{line} can't be found any more: {name}"));
         }
     }
     if library.documents.is_empty() && broken.is_empty() {
-        let message = "nothing ran: none of the scenarios that failed is there any more".to_owned();
+        let message = format!(
+            "nothing ran: none of the scenarios that failed is there any more; delete {} to forget them",
+            memory.path().display()
+        );
         return Err(Stop { exit: Exit::NothingRan, message });
     }
     Ok(library)

@@ -1,15 +1,18 @@
 //! Sweeping by the journals of ended runs.
 
+use jiff::Timestamp;
+
 use crate::config::clouds::Clouds;
 use crate::config::{Config, ConfigError};
 use crate::control::{Cloud, Target};
 use crate::journal::{self, Blank, Journal, Left, Listed, Taken};
-use crate::operations::sweep::{self, Swept};
+use crate::operations::clean_up::Undone;
+use crate::operations::sweep;
 
 use super::super::settings::Resolved;
-use super::super::{Exit, Outcome, Stop};
+use super::super::{Exit, Outcome, Stop, output};
 use super::stopping::Stopping;
-use super::{Sweep, age, span, tell};
+use super::{Sweep, age, say, span, tell};
 
 /// Sweeps one journal after the other, each held only while it is swept, so that two sweeps share
 /// the work.
@@ -20,22 +23,22 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     let mut exit = Exit::Passed;
     for journal in &listed {
         if stopping.asked() {
-            anstream::eprintln!("not swept: {}", named(journal));
+            output::tell(format_args!("not swept: {}", named(journal)));
             continue;
         }
-        let quiet = age(journal.written);
+        let quiet = age(journal.written, Timestamp::now());
         if let Some(least) = sweep.older_than.filter(|least| quiet < *least) {
             let (name, quiet, least) = (named(journal), span(quiet), span(least));
-            anstream::println!(
+            say(format_args!(
                 "{name}: last written to {quiet} ago, less than {least}; passed over"
-            );
+            ));
             continue;
         }
         let came = match journal.take().map_err(|error| Stop::new(Exit::Usage, &error)) {
             Ok(Taken::Gone) => continue,
             Ok(Taken::InUse) => {
                 let name = named(journal);
-                anstream::println!("{name}: its run lives, or another sweep has it; passed over");
+                say(format_args!("{name}: its run lives, or another sweep has it; passed over"));
                 continue;
             }
             Ok(Taken::Blank(blank)) => settle_blank(journal, blank, sweep.dry_run),
@@ -54,7 +57,7 @@ pub(super) async fn sweep(sweep: &Sweep, resolved: &Resolved, mut stopping: Stop
     if listed.is_empty() {
         let filtered = sweep.run.is_some() || resolved.config.cloud.is_some();
         let which = if filtered { " of that cloud and run" } else { "" };
-        anstream::println!("nothing to sweep: no journal{which} in {}", folder.display());
+        say(format_args!("nothing to sweep: no journal{which} in {}", folder.display()));
     }
     Ok(stopping.end(exit))
 }
@@ -78,7 +81,7 @@ fn named(journal: &Listed) -> String {
 }
 
 fn settle_blank(journal: &Listed, blank: Blank, dry_run: bool) -> Outcome {
-    anstream::println!("{}: its run ended before it did anything", journal.path.display());
+    say(format_args!("{}: its run ended before it did anything", journal.path.display()));
     if !dry_run {
         blank.remove().map_err(|error| Stop::new(Exit::LeftBehind, &error))?;
     }
@@ -86,9 +89,9 @@ fn settle_blank(journal: &Listed, blank: Blank, dry_run: bool) -> Outcome {
 }
 
 fn show(left: &Left) {
-    anstream::println!("run {} on {}, begun {}:", left.run, left.cloud, left.started);
+    say(format_args!("run {} on {}, begun {}:", left.run, left.cloud, left.started));
     for line in left.unsettled.lines() {
-        anstream::println!("  {line}");
+        say(format_args!("  {line}"));
     }
 }
 
@@ -101,24 +104,24 @@ async fn finish(resolved: &Resolved, left: Left, stopping: &mut Stopping) -> Out
 /// Says what was not undone when the user would not wait for it.
 fn leave(journal: &Journal) -> Exit {
     for line in journal.unsettled_in_all().lines() {
-        anstream::eprintln!("left: {line}");
+        output::tell(format_args!("left: {line}"));
     }
     if let Some(path) = journal.path() {
-        anstream::eprintln!("journal: {}; `whimbrel sweep` removes what is left", path.display());
+        output::tell(format_args!(
+            "journal: {}; `whimbrel sweep` removes what is left",
+            path.display()
+        ));
     }
     Exit::Interrupted
 }
 
 async fn sweep_one(resolved: &Resolved, left: Left) -> Outcome {
     let swept = if left.unsettled.is_empty() {
-        left.settled().map(|()| Swept::Settled)
+        left.settled().map(|()| Undone::default())
     } else {
         sweep::by_journal(&open(resolved, &left).await?, left).await
     };
-    Ok(match swept.map_err(|error| Stop::new(Exit::LeftBehind, &error))? {
-        Swept::Settled => tell(None),
-        Swept::Unsettled(behind) => tell(Some(&behind)),
-    })
+    swept.map(tell).map_err(|error| Stop::new(Exit::LeftBehind, &error))
 }
 
 /// Opens the cloud that a journal names, as the run did.

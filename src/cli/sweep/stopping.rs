@@ -2,8 +2,8 @@
 
 use std::pin::pin;
 
-use super::super::Exit;
 use super::super::signals::Signals;
+use super::super::{Exit, output};
 
 /// Whether the user wants the sweep to end.
 pub(super) struct Stopping {
@@ -33,9 +33,9 @@ impl Stopping {
                     if std::mem::replace(&mut self.asked, true) {
                         return None;
                     }
-                    anstream::eprintln!(
+                    output::tell(format_args!(
                         "stopping: the run that is being swept is finished; once more leaves at once"
-                    );
+                    ));
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::node::Place;
+use super::proxies::Proxies;
 use crate::config::secret::Secret;
 
 /// A cloud that can be logged in to. Prints no secrets.
@@ -37,10 +38,12 @@ pub struct CloudEntry {
     pub tls: Tls,
     /// How long an answer may take (`api_timeout`); the session has a default.
     pub api_timeout: Option<Duration>,
+    /// Through whom it is asked; where this machine is asked, never through anybody.
+    pub proxies: Proxies,
     /// What is odd but no error, each with its place; for the user's eyes, free of secrets.
     pub warnings: Vec<String>,
     /// Where each value was written, by its key in the present spelling, `auth.` before those of
-    /// `auth`.
+    /// `auth`; proxies by their variable in lower case.
     pub places: BTreeMap<String, Place>,
 }
 
@@ -185,6 +188,7 @@ impl CloudEntry {
             service_regions: BTreeMap::new(),
             tls: Tls::default(),
             api_timeout: None,
+            proxies: Proxies::default(),
             warnings: Vec::new(),
             places: BTreeMap::new(),
         }

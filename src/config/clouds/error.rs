@@ -99,12 +99,10 @@ fn unknown(name: &str, known: &[String], variables: bool, looked: &[PathBuf]) ->
             files.join(", ")
         );
     }
-    let mut text = format!("there is no cloud `{name}` in {}", files.join(", "));
-    if let Some(close) = nearest(name, known) {
-        text.push_str(&format!("; did you mean `{close}`?"));
-    }
-    text.push_str(&format!("; there are: {}", known.join(", ")));
-    text
+    let (files, names) = (files.join(", "), known.join(", "));
+    let meant = nearest(name, known).map(|close| format!("; did you mean `{close}`?"));
+    let meant = meant.unwrap_or_default();
+    format!("there is no cloud `{name}` in {files}; there are: {names}{meant}")
 }
 
 /// The known name that is written most like `name`, if any is close.

@@ -51,7 +51,7 @@ pub(super) fn find(environment: &Environment, cwd: &Path) -> Result<Clouds, Clou
         read,
         looked: folders.iter().map(|folder| folder.join("clouds.yaml")).collect(),
         skipped,
-        home: environment.get("HOME").map(PathBuf::from),
+        environment: environment.clone(),
     })
 }
 

@@ -13,6 +13,7 @@ use super::entry::{
 use super::error::CloudsError;
 use super::layers::Layered;
 use super::node::{Map, Node, Scalar};
+use super::proxies::Proxies;
 use crate::config::secret::Secret;
 
 /// Reads the layers.
@@ -39,6 +40,7 @@ pub(super) fn judge(layers: Layered, home: Option<&Path>) -> Result<CloudEntry, 
         service_regions: BTreeMap::new(),
         tls,
         api_timeout: judge.timeout()?,
+        proxies: Proxies::default(),
         warnings: Vec::new(),
         places: judge.layers.places(),
     };

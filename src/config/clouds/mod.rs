@@ -1,7 +1,8 @@
 //! The clouds that users describe for all OpenStack tools: `clouds.yaml`, `secure.yaml`,
 //! `clouds-public.yaml` and `OS_*`, read by openstacksdk's rules.
 //!
-//! The environment is passed in, so that tests need none of their own. A cloud is always chosen
+//! `http_proxy` and the like count as for openstacksdk, except that this machine is never asked
+//! through a proxy. The environment is passed in, so that tests need none of their own. A cloud is always chosen
 //! by name here; whether `OS_CLOUD` means anything is the caller's decision. Where openstacksdk
 //! would guess, ignore or fail later, this is strict: a file that can't be parsed and a named file
 //! that isn't there are errors, values under `auth` are always texts, and a user name without a
@@ -13,6 +14,7 @@ mod files;
 mod judge;
 mod layers;
 mod node;
+mod proxies;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -25,6 +27,7 @@ pub use entry::{
 };
 pub use error::CloudsError;
 pub use node::Place;
+pub use proxies::{Proxies, Proxy};
 pub use told::Told;
 
 use node::{Map, Node};
@@ -70,7 +73,7 @@ pub struct Clouds {
     read: Vec<PathBuf>,
     looked: Vec<PathBuf>,
     skipped: Vec<String>,
-    home: Option<PathBuf>,
+    environment: Environment,
 }
 
 impl Clouds {
@@ -119,7 +122,10 @@ impl Clouds {
         region: Option<&str>,
     ) -> Result<CloudEntry, CloudsError> {
         let layers = layers::of(self, name, region)?;
-        judge::judge(layers, self.home.as_deref())
+        let home = self.environment.get("HOME").map(Path::new);
+        let mut entry = judge::judge(layers, home)?;
+        proxies::add(&mut entry, &self.environment)?;
+        Ok(entry)
     }
 
     fn unknown(&self, name: &str) -> CloudsError {

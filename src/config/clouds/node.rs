@@ -137,6 +137,21 @@ impl Node {
         }
     }
 
+    /// How many values it is made of, keys aside, and how deep they are nested: a scalar is 0 deep.
+    fn extent(&self) -> (usize, usize) {
+        let within = |values: &mut dyn Iterator<Item = &Self>| {
+            let inner = values.map(Self::extent);
+            let (count, depth) =
+                inner.fold((0, 0), |(count, depth), (more, deep)| (count + more, depth.max(deep)));
+            (count + 1, depth + 1)
+        };
+        match self {
+            Self::Scalar(_) => (1, 0),
+            Self::List(items, _) => within(&mut items.iter()),
+            Self::Map(entries, _) => within(&mut entries.values()),
+        }
+    }
+
     /// Lays `over` over this one: mappings are merged key by key, anything else is replaced.
     pub(super) fn merge(&mut self, over: Self) {
         match (self, over) {
@@ -165,8 +180,14 @@ pub(super) fn parse(path: &Arc<Path>, text: &str) -> Result<Node, CloudsError> {
         })?;
         return Ok(from_json(value, path));
     }
-    Builder { path: path.clone(), stack: Vec::new(), anchors: HashMap::new(), root: None }
-        .read(text)
+    Builder {
+        path: path.clone(),
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        copied: 0,
+        root: None,
+    }
+    .read(text)
 }
 
 fn from_json(value: serde_json::Value, path: &Arc<Path>) -> Node {
@@ -199,11 +220,16 @@ struct Builder {
     path: Arc<Path>,
     stack: Vec<Open>,
     anchors: HashMap<usize, Node>,
+    /// How many values were copied from or for anchors.
+    copied: usize,
     root: Option<Node>,
 }
 
 /// Aliases are copied in; this many nested collections are more than any file of people has.
 const DEEPEST: usize = 64;
+
+/// The same of values that are copied: a few lines of aliases of aliases make any number.
+const MOST_COPIED: usize = 100_000;
 
 impl Builder {
     fn read(mut self, text: &str) -> Result<Node, CloudsError> {
@@ -221,10 +247,7 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), CloudsError> {
         let place = Place::File(self.path.clone(), Some(span.start.line()));
         if self.stack.len() > DEEPEST {
-            return Err(CloudsError::Syntax {
-                place,
-                why: format!("nested more than {DEEPEST} deep"),
-            });
+            return Err(too_deep(place));
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -232,13 +255,7 @@ impl Builder {
                 let node = Node::Scalar(Scalar { text: text.into_owned(), plain, place });
                 self.finish(node, anchor)
             }
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some(node) => self.finish(node, 0),
-                None => Err(CloudsError::Syntax {
-                    place,
-                    why: "an alias stands inside its own anchor".into(),
-                }),
-            },
+            Event::Alias(anchor) => self.copy(anchor, place),
             Event::SequenceStart(anchor, _) => {
                 self.stack.push(Open::List(Vec::new(), place, anchor));
                 Ok(())
@@ -262,6 +279,20 @@ impl Builder {
         }
     }
 
+    fn copy(&mut self, anchor: usize, place: Place) -> Result<(), CloudsError> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            let why = "an alias stands inside its own anchor".to_owned();
+            return Err(CloudsError::Syntax { place, why });
+        };
+        let (count, depth) = node.extent();
+        if self.stack.len() + depth > DEEPEST {
+            return Err(too_deep(place));
+        }
+        self.copied = allowed(self.copied + count, &place)?;
+        let node = node.clone();
+        self.finish(node, 0)
+    }
+
     fn close(&mut self) -> Result<(), CloudsError> {
         match self.stack.pop() {
             Some(Open::List(items, place, anchor)) => self.finish(Node::List(items, place), anchor),
@@ -278,6 +309,7 @@ impl Builder {
     /// Puts a complete node where it belongs: into the open collection, or as the whole document.
     fn finish(&mut self, node: Node, anchor: usize) -> Result<(), CloudsError> {
         if anchor != 0 {
+            self.copied = allowed(self.copied + node.extent().0, node.place())?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.stack.last_mut() {
@@ -301,6 +333,19 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+fn too_deep(place: Place) -> CloudsError {
+    CloudsError::Syntax { place, why: format!("nested more than {DEEPEST} deep") }
+}
+
+/// So many copies, if nobody is to fear for memory.
+fn allowed(copies: usize, place: &Place) -> Result<usize, CloudsError> {
+    if copies > MOST_COPIED {
+        let why = format!("its anchors and aliases come to more than {MOST_COPIED} values");
+        return Err(CloudsError::Syntax { place: place.clone(), why });
+    }
+    Ok(copies)
 }
 
 /// YAML's merge key `<<`: what the mapping does not say itself comes from the other one.

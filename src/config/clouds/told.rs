@@ -7,12 +7,14 @@ use super::entry::{
     ApplicationCredential, CloudEntry, Credential, Domain, Interface, Owned, Scope,
 };
 use super::node::Place;
+use super::proxies::Proxies;
 use crate::config::secret::Secret;
 
 /// A value of an entry. Secrets are `•••`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Told {
-    /// Its key in `clouds.yaml`, in the present spelling and place: `auth.username`, `verify`.
+    /// Its key in `clouds.yaml`, in the present spelling and place: `auth.username`, `verify`. A
+    /// proxy's is its variable in lower case: `https_proxy`.
     pub key: String,
     /// As it is used; a list is joined with commas.
     pub value: String,
@@ -141,6 +143,19 @@ impl Teller<'_> {
         }
         if let Some(limit) = self.entry.api_timeout {
             self.say("api_timeout", &limit.as_secs_f64().to_string());
+        }
+        self.proxies();
+    }
+
+    fn proxies(&mut self) {
+        let Proxies { http, https, except } = &self.entry.proxies;
+        for (key, proxy) in [("http_proxy", http), ("https_proxy", https)] {
+            if let Some(proxy) = proxy {
+                self.say(key, &proxy.to_string());
+            }
+        }
+        if http.is_some() || https.is_some() {
+            self.say("no_proxy", except);
         }
     }
 }

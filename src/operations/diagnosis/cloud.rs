@@ -7,7 +7,8 @@ use crate::api::{
 use crate::control::{Need, Party, Survey};
 
 use super::trouble::{self, Asked};
-use super::{Check, Finding, Intent, State, counted, listed};
+use super::{Check, Finding, Intent, State, listed};
+use crate::events::words::many;
 
 /// What a run asks for of later microversions, and the first that has it.
 const WANTED: [(Microversion, &str); 3] = [
@@ -108,7 +109,7 @@ pub(super) fn computes(survey: &Survey, intent: &Intent, zone: Option<&str>) -> 
     };
     let fit = |service: &&ServiceRecord| service.is_usable() && service.is_in(zone);
     let (usable, not): (Vec<_>, Vec<_>) = all.iter().partition(fit);
-    let mut found = format!("{} of {} may be used", usable.len(), counted(all.len(), "compute"));
+    let mut found = format!("{} of {} may be used", usable.len(), many(all.len(), "compute"));
     if !usable.is_empty() {
         found = format!("{found}: {}", listed(usable.iter().map(|service| named(service))));
     }
@@ -119,7 +120,7 @@ pub(super) fn computes(survey: &Survey, intent: &Intent, zone: Option<&str>) -> 
     let wanted = |needs: &Vec<Need>| {
         let computes = needs.iter().map(|need| match need {
             Need::Computes(count) => *count,
-            Need::Instances(..) | Need::Member | Need::Change(_) => 0,
+            Need::Instances(..) | Need::Member | Need::Change(_) | Need::Control(_) => 0,
         });
         computes.max().unwrap_or(0)
     };
@@ -142,7 +143,7 @@ pub(super) fn not_made(check: Check, why: &str) -> Finding {
 
 /// "1 scenario needs", "2 scenarios need".
 pub(super) fn needing(count: usize) -> String {
-    format!("{} need{}", counted(count, "scenario"), if count == 1 { "s" } else { "" })
+    format!("{} need{}", many(count, "scenario"), if count == 1 { "s" } else { "" })
 }
 
 fn named(service: &ServiceRecord) -> String {
@@ -175,7 +176,7 @@ pub(super) async fn placement(operator: &Party) -> Finding {
     let session = operator.compute.session();
     match api::resource_providers(session).await {
         Ok(providers) => {
-            let count = counted(providers.len(), "resource provider");
+            let count = many(providers.len(), "resource provider");
             Finding::good(check, format!("{count}; the audit compares what is allocated on them"))
         }
         Err(error) if is_catalog(&error) => Finding::warning(

@@ -69,6 +69,8 @@ pub enum Check {
     Quota,
     /// Placement, which the audit reads.
     Placement,
+    /// What controls the cloud beyond its API.
+    Control,
     /// What may be changed.
     Allow,
     /// Journals of runs that were not cleaned up.
@@ -77,7 +79,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in their order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Entry,
         Self::Identity,
         Self::Clock,
@@ -89,6 +91,7 @@ impl Check {
         Self::Boot,
         Self::Quota,
         Self::Placement,
+        Self::Control,
         Self::Allow,
         Self::Journals,
     ];
@@ -107,6 +110,7 @@ impl Check {
             Self::Boot => "boot",
             Self::Quota => "quota",
             Self::Placement => "placement",
+            Self::Control => "control",
             Self::Allow => "allow",
             Self::Journals => "journals",
         }
@@ -167,7 +171,7 @@ pub async fn examine(site: &Site, survey: &Survey, intent: &Intent) -> Vec<Findi
     let logged_in = survey.parties.first().is_some_and(|operator| operator.login.is_ok());
     let Some(operator) = parties.first().filter(|_| logged_in) else {
         let why = "the operator could not log in";
-        findings.extend(not_checked(Check::Services..=Check::Placement, why));
+        findings.extend(not_checked(Check::Services..=Check::Control, why));
         return findings;
     };
     findings.extend(cloud::services(operator).await);
@@ -182,6 +186,7 @@ pub async fn examine(site: &Site, survey: &Survey, intent: &Intent) -> Vec<Findi
         findings.extend(not_checked(Check::Rights..=Check::Quota, why));
     }
     findings.push(cloud::placement(operator).await);
+    findings.push(room::control(survey, intent));
     findings
 }
 
@@ -203,11 +208,6 @@ pub fn not_checked(
 /// Tells what needs no cloud to be asked: what may be changed, and what earlier runs left behind.
 pub fn at_home(config: &Config, intent: &Intent) -> Vec<Finding> {
     vec![room::allowed(config, intent), room::journals(config)]
-}
-
-/// "1 scenario", "2 scenarios".
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// At most this many names are listed.

@@ -126,8 +126,7 @@ fn shown(answer: &Answer) -> String {
 
 /// Compares the cloud's clock with ours.
 fn clock(answer: &Answer) -> Option<Finding> {
-    let date = jiff::fmt::rfc2822::parse(answer.header("date")?).ok()?.timestamp();
-    Some(skew(date, Timestamp::now()))
+    Some(skew(answer.date()?, Timestamp::now()))
 }
 
 fn skew(theirs: Timestamp, ours: Timestamp) -> Finding {

@@ -9,7 +9,8 @@ use crate::journal::{self, Account, Listed, Taken};
 
 use super::cloud::{asked, is_catalog, needing, not_made};
 use super::trouble::Asked;
-use super::{Check, Finding, Intent, counted};
+use super::{Check, Finding, Intent};
+use crate::events::words::many;
 
 /// What each account would boot from; once, if that is the same.
 pub(super) async fn boots(site: &Site, survey: &Survey) -> Vec<Finding> {
@@ -128,7 +129,7 @@ fn quota(found: &PartySurvey, limits: &AbsoluteLimits, rooms: &[Room], intent: &
     let largest = sizes.first().copied().unwrap_or(0);
     let together =
         sizes.iter().take(intent.concurrency).fold(0, |sum: usize, size| sum.saturating_add(*size));
-    let words = format!("{words}: room for {}", counted(room.instances, "instance"));
+    let words = format!("{words}: room for {}", many(room.instances, "instance"));
     if largest > room.instances {
         let short = sizes.iter().filter(|size| **size > room.instances).count();
         let lack = Lack::Room { wanted: largest, left: room.instances };
@@ -144,10 +145,7 @@ fn enough(room: &Room, largest: usize, together: usize, intent: &Intent) -> Stri
             "enough for each scenario (at most {largest}); side by side they wait for their share"
         );
     }
-    format!(
-        "enough for {} side by side (at most {together})",
-        counted(intent.concurrency, "scenario")
-    )
+    format!("enough for {} side by side (at most {together})", many(intent.concurrency, "scenario"))
 }
 
 /// What is left of each limit.
@@ -182,6 +180,28 @@ pub(super) fn allowed(config: &Config, intent: &Intent) -> Finding {
     }
     let found = format!("nothing may be changed; {} `hosts`", needing(wanting));
     Finding::warning(check, found, Lack::Leave(Change::Hosts).remedy(cloud))
+}
+
+/// What can be done to the cloud beyond its API, and how many scenarios want to.
+pub(super) fn control(survey: &Survey, intent: &Intent) -> Finding {
+    let check = Check::Control;
+    let wants = |needs: &&Vec<Need>| needs.iter().any(|need| matches!(need, Need::Control(_)));
+    let wanting = intent.needs.iter().filter(wants).count();
+    match &survey.control {
+        // Every real cloud is so; that scenarios are skipped is told with them.
+        None => Finding::good(check, "none: only the API is used, as on any real cloud"),
+        Some(Ok(knobs)) => {
+            let knobs: Vec<String> = knobs.iter().map(ToString::to_string).collect();
+            let able = if knobs.is_empty() { "does nothing".to_owned() } else { knobs.join(", ") };
+            Finding::good(check, format!("it {able}; {} it", needing(wanting)))
+        }
+        Some(Err(error)) => Finding::problem(
+            check,
+            error.to_string(),
+            "see whether the setting `control` is right, and whether what it names still runs; \
+             without that setting such scenarios are skipped",
+        ),
+    }
 }
 
 /// Journals of runs on this cloud that ended without undoing all that they did.
@@ -223,8 +243,8 @@ pub(super) fn journals(config: &Config) -> Finding {
         check,
         format!(
             "{} in {folder} of runs that were not cleaned up, with {} to undo",
-            counted(journals, "journal"),
-            counted(things, "thing"),
+            many(journals, "journal"),
+            many(things, "thing"),
         ),
         format!("undo it with `whimbrel sweep --cloud {cloud}`"),
     )

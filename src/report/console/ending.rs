@@ -3,9 +3,12 @@
 
 use super::lines::path;
 use crate::events::messages::run::Timestamp;
+use crate::events::words::many;
 use crate::report::failure::{code, headline, indented, message, rerun};
-use crate::report::fold::{Attempt, Counts, Run, Scenario, Step, Summary, Verdict, What};
-use crate::report::text::{Paint, clean_line, many, moment, span};
+use crate::report::fold::{
+    Attempt, Conclusion, Counts, Run, Scenario, Step, Summary, Verdict, What,
+};
+use crate::report::text::{Paint, clean_line, moment, span};
 
 /// A list of the slowest is news only if there are more than it holds.
 const SLOWEST: usize = 5;
@@ -185,6 +188,7 @@ fn counts(run: &Run, summary: &Summary, paint: Paint) -> Vec<String> {
         lines.push(paint.bad(&format!("{problems} outside the scenarios, told above")));
     }
     lines.extend(last_words(run, paint));
+    lines.extend(run.broken().map(|what| paint.bad(&format!("the record is broken: {what}"))));
     lines.extend(nothing(summary, paint));
     lines.extend(unexplained(run, summary, paint));
     lines.push(match (summary.took, run.lasted()) {
@@ -208,6 +212,7 @@ fn last_words(run: &Run, paint: Paint) -> Option<String> {
 fn nothing(summary: &Summary, paint: Paint) -> Option<String> {
     let counts = summary.scenarios;
     let text = match counts.all() {
+        _ if summary.conclusion == Conclusion::Broken => return None,
         0 if summary.interrupted || summary.run_problems > 0 => "nothing ran",
         0 => "nothing ran: no scenario was selected",
         all if all == counts.skipped => "nothing ran: everything was skipped",
@@ -220,13 +225,11 @@ fn nothing(summary: &Summary, paint: Paint) -> Option<String> {
 fn unexplained(run: &Run, summary: &Summary, paint: Paint) -> Option<String> {
     let finished = run.finished.as_ref()?;
     let counts = summary.scenarios;
-    let shown = counts.passed == 0
-        || counts.all() > counts.passed + counts.skipped
-        || !summary.left_behind.is_empty()
+    let shown = counts.all() > counts.passed + counts.skipped
         || summary.run_problems > 0
         || finished.message.is_some();
     let text = "the run says that it failed, but no scenario did";
-    (!finished.success && !shown).then(|| paint.bad(text))
+    (summary.conclusion == Conclusion::Failed && !shown).then(|| paint.bad(text))
 }
 
 /// `12 scenarios: 10 passed, 1 failed, 1 skipped`.

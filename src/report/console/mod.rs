@@ -97,7 +97,7 @@ impl<W: io::Write> Console<W> {
         self.put(&frame)
     }
 
-    /// Tells the end of a run whose end was not heard; after [`Change::RunEnded`] it does nothing.
+    /// Tells the end of the run, when all of its stream was heard. Once it has, it does nothing.
     ///
     /// # Errors
     ///
@@ -159,7 +159,6 @@ impl<W: io::Write> Console<W> {
             Change::Unreadable => self.unreadable(),
             Change::RunHookEnded(hook) => self.run_hook(hook),
             Change::RunAttached => self.note(),
-            Change::RunEnded if !self.ended => self.ending(),
             Change::RunEnded | Change::Nothing => Vec::new(),
         }
     }

@@ -1,8 +1,9 @@
 //! The stream, folded: what was planned, what ran, and how it ended.
 //!
-//! Every report is drawn from a [`Run`]. A message that refers to something unknown is passed
-//! over, so that a stream which was cut or joined from shards still gives a report.
+//! Every report is drawn from a [`Run`]. A message that refers to something unknown is passed over
+//! and counted, so that a stream which lost something still gives a report, and is no success.
 
+mod conclusion;
 mod documents;
 mod model;
 mod summary;
@@ -16,6 +17,7 @@ use crate::events::messages::{Envelope, Pickle, TestStepResult};
 use crate::events::stream;
 use documents::{Documents, place};
 
+pub use conclusion::Conclusion;
 pub use model::{Attempt, Evidence, Place, RunHook, RunProblem, Scenario, Step, Verdict, What};
 pub use summary::{Counts, Skips, Summary};
 
@@ -40,6 +42,9 @@ pub struct Run {
     pub parse_errors: Vec<RunProblem>,
     /// What the run attached outside any scenario.
     pub evidence: Vec<Evidence>,
+    /// How many messages tell of something that the stream did not announce before: lines were lost
+    /// or changed places.
+    pub dangling: usize,
     index: Index,
 }
 
@@ -180,6 +185,7 @@ impl Run {
 
     fn plan(&mut self, case: &said::TestCase) {
         let Some(pickle) = self.index.pickles.get(&case.pickle_id) else {
+            self.dangling += 1;
             return;
         };
         let steps = case.test_steps.iter();
@@ -191,6 +197,7 @@ impl Run {
 
     fn begin(&mut self, started: &said::TestCaseStarted) -> Change {
         let Some(&index) = self.index.cases.get(&started.test_case_id) else {
+            self.dangling += 1;
             return Change::Nothing;
         };
         let scenario = &mut self.scenarios[index];
@@ -208,6 +215,7 @@ impl Run {
     fn begin_step(&mut self, started: &said::TestStepStarted) -> Change {
         let Some((at, index)) = self.find(&started.test_case_started_id, &started.test_step_id)
         else {
+            self.dangling += 1;
             return Change::Nothing;
         };
         self.step_mut(at, index).started = Some(started.timestamp);
@@ -217,6 +225,7 @@ impl Run {
     fn end_step(&mut self, finished: &said::TestStepFinished) -> Change {
         let Some((at, index)) = self.find(&finished.test_case_started_id, &finished.test_step_id)
         else {
+            self.dangling += 1;
             return Change::Nothing;
         };
         let step = self.step_mut(at, index);
@@ -227,6 +236,7 @@ impl Run {
 
     fn end(&mut self, finished: &said::TestCaseFinished) -> Change {
         let Some(at) = self.attempt_of(&finished.test_case_started_id) else {
+            self.dangling += 1;
             return Change::Nothing;
         };
         let attempt = &mut self.scenarios[at.scenario].attempts[at.attempt];
@@ -240,6 +250,7 @@ impl Run {
         let step = attachment.test_step_id.as_deref();
         let evidence = Evidence::from(attachment);
         let Some(at) = case.and_then(|case| self.attempt_of(case)) else {
+            self.dangling += usize::from(case.is_some());
             if let Some(about) = evidence.json(stream::ABOUT) {
                 self.about = about;
                 return Change::Introduced;
@@ -284,6 +295,7 @@ impl Run {
     fn end_run_hook(&mut self, finished: &said::TestRunHookFinished) -> Change {
         let started = &finished.test_run_hook_started_id;
         let Some(&index) = self.index.run_hooks.get(started) else {
+            self.dangling += 1;
             return Change::Nothing;
         };
         self.hooks[index].result = Some(finished.result.clone());

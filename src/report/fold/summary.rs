@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::model::{Scenario, Verdict};
-use super::{At, Run};
+use super::{At, Conclusion, Run};
 use crate::events::messages::run::Status;
 
 /// A run in numbers.
@@ -30,9 +30,8 @@ pub struct Summary {
     pub took: Option<Duration>,
     /// Whether the stream ends before the run did.
     pub interrupted: bool,
-    /// Whether the run is green: ended, something passed, and nothing failed, was left behind or
-    /// could not be read.
-    pub success: bool,
+    /// What all of that comes to.
+    pub conclusion: Conclusion,
 }
 
 /// How many stand how.
@@ -89,12 +88,7 @@ impl Summary {
         let slowest = &mut summary.slowest;
         slowest.sort_by_key(|&(took, at)| (std::cmp::Reverse(took), at));
         slowest.truncate(5);
-        let counts = summary.scenarios;
-        summary.success = run.finished.as_ref().is_some_and(|own| own.success)
-            && counts.passed > 0
-            && counts.all() == counts.passed + counts.skipped
-            && summary.left_behind.is_empty()
-            && summary.run_problems == 0;
+        summary.conclusion = Conclusion::of(run, &summary);
         summary
     }
 

@@ -1,9 +1,10 @@
 //! Workflow commands that annotate the lines of features.
 
 use super::Checkout;
+use crate::events::words::many;
 use crate::report::failure::{evidence, headline};
 use crate::report::fold::{Attempt, Place, Run, Scenario, Verdict, What};
-use crate::report::text::{Paint, clean, clean_line, many};
+use crate::report::text::{Paint, clean, clean_line};
 
 /// How many errors of one step GitHub shows.
 pub const SHOWN: usize = 10;

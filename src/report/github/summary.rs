@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::events::words::many;
 use crate::report::failure::{self, headline, rerun};
-use crate::report::fold::{Attempt, Counts, Run, Scenario, Summary, Verdict};
-use crate::report::text::{Paint, clean, clean_line, many, span};
+use crate::report::fold::{Attempt, Conclusion, Counts, Run, Scenario, Summary, Verdict};
+use crate::report::text::{Paint, clean, clean_line, span};
 
 /// How many bytes GitHub takes of one step.
 pub const LIMIT: usize = 1024 * 1024;
@@ -94,11 +95,12 @@ impl Page {
 }
 
 fn head(run: &Run, summary: &Summary) -> String {
-    let verdict = match (summary.interrupted, summary.success) {
-        (true, _) => "✘ interrupted",
-        (false, true) => "✔ passed",
-        (false, false) if summary.scenarios.all() == summary.scenarios.skipped => "– nothing ran",
-        (false, false) => "✘ failed",
+    let verdict = match summary.conclusion {
+        Conclusion::Broken => "✘ the record is broken",
+        Conclusion::Interrupted => "✘ interrupted",
+        Conclusion::Passed => "✔ passed",
+        Conclusion::NothingRan => "– nothing ran",
+        _ => "✘ failed",
     };
     let mut text = format!("## {verdict}\n\n");
     for line in &run.about.heading {

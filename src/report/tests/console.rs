@@ -19,7 +19,7 @@ fn told(script: &Script, options: Options) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn plain(script: &Script) -> String {
+pub(super) fn plain(script: &Script) -> String {
     told(script, Options::default())
 }
 

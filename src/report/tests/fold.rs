@@ -6,10 +6,10 @@ use super::samples;
 use super::script::{Script, end, failed, passed, skipped};
 use crate::events::hooks;
 use crate::events::messages::{Envelope, Status};
-use crate::events::stream::Listener;
+use crate::events::stream::{Event, Listener};
 use crate::report::console::{Console, Options};
 use crate::report::fold::Verdict;
-use crate::report::{Run, junit};
+use crate::report::{Conclusion, Run, junit};
 
 fn all() -> Vec<Script> {
     vec![
@@ -53,7 +53,7 @@ proptest! {
         script.events.truncate(kept);
         let summary = tell(&script, live).summary();
         prop_assert!(summary.interrupted);
-        prop_assert!(!summary.success);
+        prop_assert_eq!(summary.conclusion, Conclusion::Interrupted);
     }
 
     #[test]
@@ -82,20 +82,21 @@ fn a_summary_counts_each_scenario_once() {
     assert_eq!(summary.left_behind, [3]);
     assert_eq!(summary.skips.len(), 1);
     assert_eq!(summary.skips[0].scenarios, [4, 5]);
-    assert!(!summary.success && !summary.interrupted);
+    assert_eq!((summary.conclusion, summary.interrupted), (Conclusion::Failed, false));
 }
 
 #[test]
 fn only_a_run_that_showed_something_is_green() {
-    assert!(Run::fold(&samples::green().envelopes()).summary().success);
-    assert!(!Run::fold(&[]).summary().success);
+    let conclusion = |stream: &[Envelope]| Run::fold(stream).summary().conclusion;
+    assert_eq!(conclusion(&samples::green().envelopes()), Conclusion::Passed);
+    assert_eq!(conclusion(&[]), Conclusion::Interrupted);
     let mut script = Script::begun();
     let mut case = script.plan(samples::BOOT.0, "Boot", "It works", &["When it runs"]);
     script.begin_bare(&mut case);
     script.run_hook_of(&case, hooks::NEEDS, skipped("no cloud"));
     script.end_bare(&case, false);
     script.over(true);
-    assert!(!Run::fold(&script.envelopes()).summary().success);
+    assert_eq!(conclusion(&script.envelopes()), Conclusion::NothingRan);
 }
 
 #[test]
@@ -110,6 +111,48 @@ fn a_failure_outweighs_what_it_left_behind() {
     let run = Run::fold(&script.envelopes());
     assert_eq!(run.scenarios[0].verdict(), Verdict::Failed);
     assert_eq!(run.summary().left_behind, [0]);
+}
+
+/// Whether a message is of the kind `kind`, as its line names it.
+fn is(envelope: &Envelope, kind: &str) -> bool {
+    serde_json::to_value(envelope).unwrap().get(kind).is_some()
+}
+
+#[test]
+fn a_stream_that_holds_results_but_not_their_cases_is_broken_and_no_run_of_nothing() {
+    for lost in ["testCase", "pickle", "testCaseStarted"] {
+        let mut script = samples::green();
+        script.events.retain(|event| match event {
+            Event::Said(envelope) => !is(envelope, lost),
+            _ => true,
+        });
+        let run = tell(&script, false);
+        assert_eq!(run.summary().conclusion, Conclusion::Broken, "without {lost}");
+        let text = super::console::plain(&script);
+        assert!(text.contains("the record is broken: "), "{text}");
+        assert!(!text.contains("no scenario was selected"), "{text}");
+    }
+}
+
+#[test]
+fn a_reversed_stream_is_broken() {
+    let mut script = samples::green();
+    script.events.reverse();
+    let run = tell(&script, false);
+    assert_eq!(run.summary().conclusion, Conclusion::Broken);
+    let text = super::console::plain(&script);
+    assert!(text.contains("the record is broken: "), "{text}");
+    assert!(!text.contains("nothing ran"), "{text}");
+}
+
+#[test]
+fn a_scenario_without_its_end_makes_an_ended_run_an_interrupted_one() {
+    let mut script = samples::green();
+    let end = |event: &Event| matches!(event, Event::Said(it) if is(it, "testCaseFinished"));
+    let at = script.events.iter().rposition(end).unwrap();
+    script.events.remove(at);
+    assert_eq!(tell(&script, false).summary().conclusion, Conclusion::Interrupted);
+    assert!(super::console::plain(&script).contains("1 interrupted"));
 }
 
 #[test]

@@ -68,6 +68,9 @@ fn screen_after(script: &Script, events: usize) -> String {
         PASSED.set(PASSED.get() + Duration::from_millis(400));
         console.tick().unwrap();
     }
+    if events == script.events.len() {
+        console.finish().unwrap();
+    }
     let mut screen = Screen::default();
     screen.show(&String::from_utf8(out).unwrap());
     screen.lines.join("\n")
@@ -152,6 +155,7 @@ fn at_the_end_only_the_report_stands() {
     for event in &script.events {
         console.hear(event).unwrap();
     }
+    console.finish().unwrap();
     assert_eq!(screen, String::from_utf8(out).unwrap());
 }
 

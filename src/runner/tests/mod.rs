@@ -3,7 +3,9 @@
 mod planning;
 mod reading;
 mod running;
+mod together;
 mod toy;
+mod values;
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -64,7 +66,8 @@ impl<'a> Play<'a> {
         let sources = embedded(tree, &inputs).expect("the inputs name files");
         let selection = Selection::new(&self.tags, &self.names)?;
         let library = Library::read(sources);
-        let mut plan = Plan::new(library, &selection, &Catalogue::new(), self.order)?;
+        let mut plan =
+            Plan::new(library, &selection, &Catalogue::new().reading("it reads"), self.order)?;
         plan.fit(|scenario| {
             let is = |tag| scenario.tags().any(|it| it == tag);
             let amount = |tag: &str| tag.strip_prefix("@takes-").and_then(|it| it.parse().ok());

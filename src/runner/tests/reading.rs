@@ -10,7 +10,7 @@ use proptest::sample::select;
 use super::{Play, feature};
 use crate::events::messages::GherkinDocument;
 use crate::events::messages::gherkin::{FeatureChild, RuleChild};
-use crate::runner::pickles::work;
+use crate::runner::outline::work;
 use crate::runner::{Document, Library, Source};
 
 fn library(text: &str) -> Library {

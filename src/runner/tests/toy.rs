@@ -1,15 +1,19 @@
 //! A World that shows what the runner does to it.
 
+use std::convert::Infallible;
 use std::rc::Rc;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cucumber::codegen::inventory;
 use cucumber::gherkin::Step;
 use cucumber::{World, given, then, when};
 use tokio::sync::Barrier;
 
+use crate::events::parameter::ParameterType;
 use crate::events::{outcome, stream};
 use crate::runner::{Canceller, Failure, PlannedScenario, Surroundings};
 
@@ -110,6 +114,45 @@ impl Surroundings for Toys {
 #[given("a calm start")]
 async fn calm(world: &mut Toy) {
     world.note("calm");
+}
+
+/// A toy's name, for sentences with a type of parameter that has its rule.
+#[derive(Debug, cucumber::Parameter)]
+#[param(name = "toy", regex = "\"[a-z]+\"")]
+struct ToyName(String);
+
+inventory::submit! {
+    ParameterType::new::<ToyName>("toy", "write lower-case letters in quotes")
+}
+
+impl FromStr for ToyName {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Where a toy may be.
+#[derive(Debug, cucumber::Parameter)]
+#[param(name = "shelf", regex = "the upper shelf|the floor")]
+struct Shelf(String);
+
+inventory::submit! {
+    ParameterType::listed::<Shelf>("place for a toy")
+}
+
+impl FromStr for Shelf {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[given(expr = "the toy {toy} lies on {shelf}")]
+async fn lies(world: &mut Toy, name: ToyName, shelf: Shelf) {
+    world.note(&format!("{} on {}", name.0, shelf.0));
 }
 
 #[given(expr = "{int} toy(s) of kind {string}")]

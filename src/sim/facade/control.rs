@@ -1,8 +1,9 @@
 //! [`Control`] over HTTP, for a cloud that runs as a process of its own and allows it.
 //!
-//! `POST /control/VERB` with a JSON object answers 204; `GET /control/snapshot` tells what the
-//! cloud holds. It needs no token: whoever may start the cloud with it may use it.
+//! `POST /control/VERB` with a JSON object answers 204; `GET /control` lists the verbs with the fields
+//! that each takes, `GET /control/snapshot` tells what the cloud holds. It needs no token: whoever may start the cloud with it may use it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::request::{Ask, Reply};
-use crate::events::names::ComputeName;
+use crate::events::names::{ComputeName, ServerId};
 use crate::sim::clock::Shared;
 use crate::sim::control::{BootPhase, Control, Disturbance, FailStep, MigrationPhase, Service};
 
@@ -43,8 +44,38 @@ const STEPS: [(&str, FailStep); 7] = [
     ("finish", FailStep::Finish),
 ];
 
+/// The verbs, each with the fields that its JSON may have.
+const VERBS: [(&str, &[&str]); 11] = [
+    ("hold-migrations", &["phase", "server"]),
+    ("release-migrations", &["server"]),
+    ("hold-boots", &["phase"]),
+    ("release-boots", &[]),
+    ("fail-next-migration", &["step", "server"]),
+    ("fail-next-build", &["computes"]),
+    ("compute-down", &["name"]),
+    ("compute-up", &["name"]),
+    (
+        "disturb",
+        &[
+            "service",
+            "method",
+            "requests",
+            "answer",
+            "retry_after",
+            "answer_after",
+            "delay_ms",
+            "cut",
+        ],
+    ),
+    ("calm", &[]),
+    ("expire-tokens", &[]),
+];
+
 pub(super) fn answer(shared: &Arc<Shared>, ask: &Ask) -> Reply {
     let control = Control(Arc::clone(shared));
+    if let ("GET", []) = (ask.method.as_str(), ask.path().as_slice()) {
+        return Reply::json(200, json!({"verbs": VERBS.into_iter().collect::<BTreeMap<_, _>>()}));
+    }
     if let ("GET", ["snapshot"]) = (ask.method.as_str(), ask.path().as_slice()) {
         let snapshot = control.snapshot();
         return Reply::json(
@@ -72,11 +103,26 @@ fn post(control: &Control, ask: &Ask) -> Result<(), Fault> {
         return Err(Fault::bad_request("The body must be a JSON object."));
     }
     match ask.path().as_slice() {
-        ["hold-migrations"] => control.hold_migrations(word(&body, "phase", &PHASES)?),
-        ["release-migrations"] => control.release_migrations(),
+        ["hold-migrations"] => {
+            let phase = word(&body, "phase", &PHASES)?;
+            match server(&body)? {
+                Some(id) => control.hold_migrations_of(&id, phase),
+                None => control.hold_migrations(phase),
+            }
+        }
+        ["release-migrations"] => match server(&body)? {
+            Some(id) => control.release_migrations_of(&id),
+            None => control.release_migrations(),
+        },
         ["hold-boots"] => control.hold_boots(word(&body, "phase", &BOOTS)?),
         ["release-boots"] => control.release_boots(),
-        ["fail-next-migration"] => control.fail_next_migration(word(&body, "step", &STEPS)?),
+        ["fail-next-migration"] => {
+            let step = word(&body, "step", &STEPS)?;
+            match server(&body)? {
+                Some(id) => control.fail_next_migration_of(&id, step),
+                None => control.fail_next_migration(step),
+            }
+        }
         ["fail-next-build"] => control.fail_next_build(count(&body, "computes")?),
         ["compute-down"] => known(control.compute_down(&compute(&body)?), &body)?,
         ["compute-up"] => known(control.compute_up(&compute(&body)?), &body)?,
@@ -101,6 +147,15 @@ fn word<T: Copy>(body: &Value, field: &str, words: &[(&str, T)]) -> Result<T, Fa
         let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         Fault::bad_request(format!("{field} must be one of: {}", words.join(", ")))
     })
+}
+
+/// The instance that is meant; `None`: any.
+fn server(body: &Value) -> Result<Option<ServerId>, Fault> {
+    match &body["server"] {
+        Value::Null => Ok(None),
+        Value::String(id) => Ok(Some(ServerId::new(id))),
+        _ => Err(Fault::bad_request("server must be the id of an instance")),
+    }
 }
 
 fn count(body: &Value, field: &str) -> Result<usize, Fault> {

@@ -1,6 +1,6 @@
 //! What tests hold back, make fail, or take away.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::State;
 use super::build::BuildPhase;
@@ -13,8 +13,11 @@ use crate::events::names::{ComputeName, ServerId};
 #[derive(Debug, Default)]
 pub struct Controls {
     held_moves: BTreeSet<MigrationPhase>,
+    /// Those of single instances.
+    held_moves_of: BTreeMap<ServerId, BTreeSet<MigrationPhase>>,
     held_boots: BTreeSet<BuildPhase>,
-    failing_moves: VecDeque<FailStep>,
+    /// At what, and whose if not whichever comes next.
+    failing_moves: VecDeque<(FailStep, Option<ServerId>)>,
     failing_builds: VecDeque<usize>,
     parked: Vec<Due>,
     /// At how many parked events the stale ones among them are thrown away.
@@ -25,9 +28,22 @@ pub struct Controls {
 pub(super) const FEW_PARKED: usize = 256;
 
 impl Controls {
-    /// What the next live migration is to fail at.
-    pub fn next_migration_failure(&mut self) -> Option<FailStep> {
-        self.failing_moves.pop_front()
+    /// What the live migration of this instance that begins now is to fail at.
+    pub fn next_migration_failure(&mut self, id: &ServerId) -> Option<FailStep> {
+        let meets = |of: &Option<ServerId>| of.as_ref().is_none_or(|of| of == id);
+        let place = self.failing_moves.iter().position(|(_, of)| meets(of))?;
+        self.failing_moves.remove(place).map(|(step, _)| step)
+    }
+
+    /// Forgets what was asked for an instance that is gone.
+    pub fn forget(&mut self, id: &ServerId) {
+        self.held_moves_of.remove(id);
+        self.failing_moves.retain(|(_, of)| of.as_ref() != Some(id));
+    }
+
+    fn holds_move(&self, id: &ServerId, phase: MigrationPhase) -> bool {
+        let of = || self.held_moves_of.get(id).is_some_and(|phases| phases.contains(&phase));
+        self.held_moves.contains(&phase) || of()
     }
 
     /// On how many computes the next build is to fail.
@@ -42,9 +58,21 @@ impl State {
         self.control.held_moves.insert(phase);
     }
 
+    /// Keeps the live migrations of one instance in `phase` until they are released.
+    pub fn hold_moves_of(&mut self, id: &ServerId, phase: MigrationPhase) {
+        self.control.held_moves_of.entry(id.clone()).or_default().insert(phase);
+    }
+
     /// Lets all live migrations go on.
     pub fn release_moves(&mut self) {
         self.control.held_moves.clear();
+        self.control.held_moves_of.clear();
+        self.unpark();
+    }
+
+    /// Lets the live migrations of one instance go on, as far as nothing holds all of them.
+    pub fn release_moves_of(&mut self, id: &ServerId) {
+        self.control.held_moves_of.remove(id);
         self.unpark();
     }
 
@@ -59,9 +87,10 @@ impl State {
         self.unpark();
     }
 
-    /// Makes the next live migration fail at `step`; several are kept in order.
-    pub fn fail_next_move(&mut self, step: FailStep) {
-        self.control.failing_moves.push_back(step);
+    /// Makes the next live migration, or the next of one instance, fail at `step`; several are kept
+    /// in order.
+    pub fn fail_next_move(&mut self, step: FailStep, of: Option<ServerId>) {
+        self.control.failing_moves.push_back((step, of));
     }
 
     /// Makes the next build fail on its first `computes` computes.
@@ -162,6 +191,16 @@ impl State {
         None
     }
 
+    /// Whether nothing is held and nothing is to fail.
+    #[cfg(test)]
+    pub(super) fn asks_for_nothing(&self) -> bool {
+        let Controls { held_moves, held_moves_of, held_boots, failing_moves, .. } = &self.control;
+        held_moves.is_empty()
+            && held_moves_of.is_empty()
+            && held_boots.is_empty()
+            && failing_moves.is_empty()
+    }
+
     /// How many events are held back.
     #[cfg(test)]
     pub(super) fn parked(&self) -> usize {
@@ -177,7 +216,7 @@ impl State {
                     || server.host.as_ref().or(server.chosen.as_ref()).is_some_and(dead)
             }),
             Event::Move(number, _) => self.migration(*number).is_some_and(|migration| {
-                self.control.held_moves.contains(&migration.phase)
+                self.control.holds_move(&migration.server, migration.phase)
                     || (migration.phase >= MigrationPhase::Checked && dead(&migration.source))
             }),
             Event::TaskDone(id, _) | Event::Deleted(id) => {

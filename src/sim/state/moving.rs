@@ -44,7 +44,7 @@ impl State {
         {
             return Err(Refused::NoComputeHost(host.to_string()));
         }
-        let (now, pace, fails) = (self.now, self.spread(), self.control.next_migration_failure());
+        let (now, pace, fails) = (self.now, self.spread(), self.control.next_migration_failure(id));
         let number = self.migrations.next_number();
         let Some(server) = self.servers.get_mut(id) else {
             return Err(Refused::NoInstance(id.to_string()));

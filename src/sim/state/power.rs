@@ -176,6 +176,7 @@ impl State {
     pub(super) fn remove_server(&mut self, id: &ServerId) {
         let now = self.now;
         self.drop_migrations(id);
+        self.control.forget(id);
         self.placement.free(id.as_str());
         self.catalog.release_ports(id);
         let Some(server) = self.servers.get_mut(id) else {

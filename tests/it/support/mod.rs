@@ -10,6 +10,7 @@ mod proxy;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -92,9 +93,34 @@ impl Folder {
         Running::start(self.path(), environment, arguments).ended()
     }
 
+    /// The same, with its standard output going into this.
+    pub fn run_into(&self, out: Stdio, arguments: &[&str]) -> Ended {
+        Running::into(self.path(), &[], arguments, out, Stdio::piped()).ended()
+    }
+
+    /// The same, with its standard error going into this.
+    pub fn run_deaf(&self, err: Stdio, arguments: &[&str]) -> Ended {
+        Running::into(self.path(), &[], arguments, Stdio::piped(), err).ended()
+    }
+
     /// Starts it and comes back at once.
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::start(self.path(), &[], arguments)
+    }
+
+    /// Writes the journal of the dead run `run` on the cloud `sim`, with these lines after the first.
+    pub fn journal(&self, run: &str, entries: &[Value]) {
+        let first = json!({
+            "entry": "run", "run": run, "cloud": "sim", "started": "2026-11-23T12:00:00Z",
+        });
+        let lines: Vec<String> =
+            std::iter::once(&first).chain(entries).map(|line| format!("{line}\n")).collect();
+        self.write(&format!(".whimbrel/{run}.jsonl"), &lines.concat());
+    }
+
+    /// Starts a line of the shell in which `$0` is the binary, such as `exec "$0" run >/dev/full`.
+    pub fn shell(&self, line: &str) -> Running {
+        Running::shell(self.path(), line)
     }
 
     /// The journals that lie in the folder.
@@ -125,6 +151,16 @@ impl Bench {
     pub fn with(settings: Settings) -> Self {
         let quotas = Quotas { instances: -1, cores: -1, ram: -1, ..Quotas::default() };
         Self::limited(Settings { quotas, ..settings })
+    }
+
+    /// The same, which serves its control, and a run that is told of that.
+    pub fn controlled(settings: Settings) -> Self {
+        let bench = Self::with(Settings { control: true, ..settings });
+        let control = format!("http://{}/control", bench.sim.cloud.address());
+        let settings = bench.folder.read("whimbrel.toml");
+        let own = format!("[clouds.sim]\ncontrol = {control:?}\n");
+        bench.folder.write("whimbrel.toml", &format!("{settings}\n{own}"));
+        bench
     }
 
     /// A cloud with these settings, but for its log.

@@ -42,6 +42,10 @@ impl Pipe {
         Self { text, reader }
     }
 
+    fn read_if(from: Option<impl Read + Send + 'static>) -> Self {
+        from.map_or_else(|| Self::read(std::io::empty()), Self::read)
+    }
+
     fn now(&self) -> String {
         self.text.lock().unwrap().clone()
     }
@@ -60,13 +64,42 @@ pub struct Running {
 
 impl Running {
     pub(super) fn start(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::into(folder, environment, arguments, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts it with these as standard output and standard error; what is no pipe reads as empty.
+    pub(super) fn into(
+        folder: &Path,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+        out: Stdio,
+        err: Stdio,
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        command.args(arguments);
+        Self::spawn(folder, environment, command, out, err)
+    }
+
+    /// Starts a line of the shell, in which `$0` is the binary.
+    pub(super) fn shell(folder: &Path, line: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line, env!("CARGO_BIN_EXE_whimbrel")]);
+        Self::spawn(folder, &[], command, Stdio::piped(), Stdio::piped())
+    }
+
+    fn spawn(
+        folder: &Path,
+        environment: &[(&str, &str)],
+        mut command: Command,
+        out: Stdio,
+        err: Stdio,
+    ) -> Self {
         command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin");
-        command.envs(environment.iter().copied()).args(arguments).current_dir(folder);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(environment.iter().copied()).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
         let mut child = command.spawn().unwrap();
-        let out = Pipe::read(child.stdout.take().unwrap());
-        let err = Pipe::read(child.stderr.take().unwrap());
+        let out = Pipe::read_if(child.stdout.take());
+        let err = Pipe::read_if(child.stderr.take());
         Self { child, pipes: Some((out, err)) }
     }
 

@@ -2,8 +2,8 @@
 //! does only once in a blue moon.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -34,6 +34,7 @@ struct Inner {
     change: Box<Change>,
     requests: AtomicUsize,
     lost: AtomicUsize,
+    date: Mutex<Option<String>>,
 }
 
 /// A proxy in this process; it ends with the test's runtime.
@@ -61,6 +62,7 @@ impl Proxy {
             change: Box::new(change),
             requests: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            date: Mutex::default(),
         });
         let shared = Arc::clone(&inner);
         let router = Router::new().fallback(move |request: Request<Body>| {
@@ -74,6 +76,11 @@ impl Proxy {
     /// How many requests there were.
     pub fn requests(&self) -> usize {
         self.inner.requests.load(Ordering::SeqCst)
+    }
+
+    /// Makes each answer from now on carry this in its header `Date`.
+    pub fn date(&self, date: &str) {
+        *self.inner.date.lock().unwrap() = Some(date.to_owned());
     }
 
     /// How many were lost, before or after the cloud got them.
@@ -124,6 +131,9 @@ impl Inner {
         };
         headers.remove("content-length");
         headers.remove("transfer-encoding");
+        if let Some(date) = &*self.date.lock().unwrap() {
+            headers.insert("date", date.parse().unwrap());
+        }
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = status;
         *response.headers_mut() = headers;

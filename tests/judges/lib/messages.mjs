@@ -204,7 +204,6 @@ async function failing() {
   await wellFormed('failures', record)
   await rendered('failures', record, [
     'Records carry everything — "näïve" & <odd> 東京 🐦',
-    'A doc string and a table are carried along',
     '</script> & "quotes"',
     'Instances that are booted together',
     'It stands where it was',
@@ -213,7 +212,7 @@ async function failing() {
     'gave up on',
     'More computes than there are',
   ])
-  await agrees('failures', path, ran.out, { passed: 5, failed: 2, skipped: 1 })
+  await agrees('failures', path, ran.out, { passed: 4, failed: 2, skipped: 1 })
   await replayed('failures', path, ran)
   await judge.check('failures: each carries its waits and its requests', () => {
     const said = lines(record).map((line) => JSON.parse(line))
@@ -260,7 +259,7 @@ async function refused() {
   // The official report does not show what can't be parsed.
   await rendered('refused', record, ['A bird sings', 'a whimbrel sings', 'No step definition found'])
   const later = whimbrel(path, 'report', 'run.ndjson')
-  await agrees('refused', path, later.out, { failed: 1, unstarted: 1 })
+  await agrees('refused', path, later.out, { failed: 1, unstarted: 2 })
   await replayed('refused', path, ran)
 }
 
@@ -269,7 +268,7 @@ async function killed() {
   const cloud = await Cloud.started(path)
   await cloud.control('hold-migrations', { phase: 'running' })
   const own = ['--cloud', 'whimbrel-admin', '--concurrency', '1', '--messages', 'run.ndjson']
-  const run = start(path, 'run', 'failing.feature:43', 'plain.feature', ...own)
+  const run = start(path, 'run', 'failing.feature:34', 'plain.feature', ...own)
   run.stdout.resume()
   const record = join(path, 'run.ndjson')
   const ended = new Promise((resolve) => run.on('exit', resolve))

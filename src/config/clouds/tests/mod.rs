@@ -1,5 +1,6 @@
 //! Files and variables in, entries and errors out.
 
+mod copies;
 mod values;
 
 use std::path::Path;
@@ -316,7 +317,7 @@ fn an_unknown_cloud_is_answered_with_the_known_ones() {
     let place = clouds_yaml("clouds: {lab-admin: {}, lab-member: {}, far: {}}");
     insta::assert_snapshot!(
         place.error("lab-amdin"),
-        @"there is no cloud `lab-amdin` in /T/work/clouds.yaml; did you mean `lab-admin`?; there are: far, lab-admin, lab-member"
+        @"there is no cloud `lab-amdin` in /T/work/clouds.yaml; there are: far, lab-admin, lab-member; did you mean `lab-admin`?"
     );
     insta::assert_snapshot!(
         clouds_yaml("clouds: {}").error("lab"),

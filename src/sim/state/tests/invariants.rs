@@ -147,7 +147,7 @@ impl Bench {
                 None
             }
             Act::FailMove(step) => {
-                self.state.fail_next_move(step);
+                self.state.fail_next_move(step, None);
                 None
             }
             Act::FailBuild(computes) => {

@@ -99,7 +99,7 @@ fn each_failure_ends_as_measured() {
     for (step, rest) in cases {
         let mut bench = Bench::new();
         let id = bench.booted(1).remove(0);
-        bench.state.fail_next_move(step);
+        bench.state.fail_next_move(step, None);
         let number = bench.migrate(&id, None).unwrap();
         expect(&bench.timeline(number), rest);
     }
@@ -109,7 +109,7 @@ fn each_failure_ends_as_measured() {
 fn zed_calls_a_move_completed_whose_last_step_failed() {
     let mut bench = Bench::with(Settings { release: Release::Zed26, ..Settings::default() });
     let id = bench.booted(1).remove(0);
-    bench.state.fail_next_move(FailStep::Finish);
+    bench.state.fail_next_move(FailStep::Finish, None);
     let number = bench.migrate(&id, None).unwrap();
     bench.settle();
     assert_eq!(bench.row(number), "ERROR/-@T completed(S>T) T/-");
@@ -120,7 +120,7 @@ fn a_refusal_after_the_answer_names_no_destination_and_charges_nothing_else() {
     for step in [FailStep::Schedule, FailStep::CheckDestination, FailStep::CheckSource] {
         let mut bench = Bench::new();
         let id = bench.booted(1).remove(0);
-        bench.state.fail_next_move(step);
+        bench.state.fail_next_move(step, None);
         let number = bench.migrate(&id, None).unwrap();
         bench.settle();
         assert_eq!(bench.row(number), "ACTIVE/-@S error(S>-) S/-", "{step:?}");
@@ -265,6 +265,36 @@ fn force_complete_ends_a_copy_that_takes_long() {
     assert_eq!(bench.row(number), "ACTIVE/-@T completed(S>T) T/-");
     let completed = bench.state.migration(number).unwrap().updated.unwrap();
     assert!(completed - began < bench.state.settings.durations.migrate / 3);
+}
+
+#[test]
+fn what_is_asked_for_one_instance_holds_and_fails_no_other() {
+    let mut bench = Bench::new();
+    let (one, other) = (bench.booted(1).remove(0), bench.booted(1).remove(0));
+    bench.state.hold_moves_of(&one, MigrationPhase::Requested);
+    bench.state.fail_next_move(FailStep::Copy, Some(one.clone()));
+    let (held, free) = (bench.migrate(&one, None).unwrap(), bench.migrate(&other, None).unwrap());
+    bench.settle();
+    let status = |bench: &Bench, number| bench.state.migration(number).unwrap().status;
+    assert_eq!(status(&bench, free), MigrationStatus::Completed);
+    assert_eq!(bench.state.migration(held).unwrap().phase, MigrationPhase::Requested);
+    bench.state.release_moves_of(&other);
+    bench.settle();
+    assert_eq!(bench.state.migration(held).unwrap().phase, MigrationPhase::Requested);
+    bench.state.release_moves_of(&one);
+    bench.settle();
+    assert_eq!(status(&bench, held), MigrationStatus::Failed);
+}
+
+#[test]
+fn what_was_asked_for_an_instance_ends_with_it() {
+    let mut bench = Bench::new();
+    let id = bench.booted(1).remove(0);
+    bench.state.hold_moves_of(&id, MigrationPhase::Running);
+    bench.state.fail_next_move(FailStep::Copy, Some(id.clone()));
+    bench.state.delete_server(&bench.admin.clone(), &id).unwrap();
+    bench.settle();
+    assert!(bench.state.asks_for_nothing());
 }
 
 #[test]
