@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import sys
+import time
 
 from labctl import check, database, services, up
 from labctl.cloud import Cloud
@@ -224,7 +225,14 @@ def do_bug(lab, _, arguments):
 
 def do_forget(lab, processes, _):
     stop(processes)
-    shutil.rmtree(lab.folder)
+    # A client may still write there, and a folder that is being filled is not removed at once.
+    for _ in range(20):
+        shutil.rmtree(lab.folder, ignore_errors=True)
+        if not lab.folder.exists():
+            break
+        time.sleep(0.1)
+    else:
+        raise Problem('%s cannot be removed; something still writes there' % lab.folder)
     print('removed ' + str(lab.folder))
 
 

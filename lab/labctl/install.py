@@ -68,8 +68,11 @@ def venv(run):
     limits = HOME / 'constraints' / (lab.release + '.txt')
     wanted = ['nova==' + lab.release, 'openstack-placement', 'SQLAlchemy<2.1', 'fixtures',
               'PyMySQL']
-    if int(lab.release.split('.')[0]) < 32:
+    series = int(lab.release.split('.')[0])
+    if series < 32:
         wanted.append('setuptools<81')   # it imports pkg_resources, which later ones lack
+    if series < 31:
+        wanted.append('oslo.utils<8')   # it imports secretutils.md5, which later ones lack
     python = lab.venv / 'bin/python'
     run.command('venv', ['/usr/bin/python3', '-m', 'venv', '--clear', '--without-pip', lab.venv])
     run.command('pip', ['/usr/bin/python3', '-m', 'pip', '--python', python, 'install', '-q',
