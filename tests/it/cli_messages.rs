@@ -1,8 +1,6 @@
 //! The record of a run, and what `whimbrel report` makes of it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
 use whimbrel::sim::{BootPhase, Disturbance, Service};
@@ -346,32 +344,6 @@ fn a_record_that_has_lost_lines_exits_2_and_says_so_in_every_report() {
         let told = report(&bench.folder, &["--junit", "j.xml"]).exits(2);
         assert!(told.err.contains("run.ndjson: the record is broken: "), "{}", told.err);
     }
-}
-
-#[test]
-fn a_reader_of_the_record_who_reads_no_more_keeps_nobody_from_stopping() {
-    let bench = Bench::new();
-    let one = |number: u32| format!("  Scenario: {number}\n    {RIGHT}\n");
-    bench
-        .folder
-        .write("one.feature", &format!("Feature: x\n{}", (0..60).map(one).collect::<String>()));
-    let line = r#"mkfifo fifo; exec "$0" run one.feature --cloud sim --messages fifo --set deadline.stall=300ms"#;
-    let run = bench.folder.shell(line);
-    let fifo = bench.folder.path().join("fifo");
-    until("there is a pipe", || fifo.exists(), String::new);
-    let mut reader = BufReader::new(File::open(&fifo).unwrap());
-    let mut line = String::new();
-    while !line.starts_with("{\"testStepFinished\"") {
-        line.clear();
-        reader.read_line(&mut line).unwrap();
-    }
-    let still = "the record (--messages fifo) has not taken a line for 300ms";
-    run.until_it_prints(still, |said| said.contains(still).then_some(()));
-    run.signal("INT");
-    run.ended().exits(130).says(&["--messages fifo: no line was taken for", "interrupted"]);
-    assert!(bench.snapshot().is_empty(), "{:?}", bench.snapshot());
-    assert!(bench.folder.journals().is_empty());
-    drop(reader);
 }
 
 #[test]
